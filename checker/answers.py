@@ -15,7 +15,6 @@ Text in here comes from servers: it is data, never markup and never to be matche
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -230,7 +229,7 @@ class CmdletRunner(Protocol):
     """Sends cmdlets. Remote PowerShell is one implementation, a snapshot another (law 14)."""
 
     async def run(self, call: CmdletCall) -> CmdletAnswer | NotCollected:
-        """The answer, or why there is none. A terminating error is a NotCollected. Never raises for a server's fault."""
+        """The answer, or why there is none (a terminating error gives none). Never raises for a server's fault."""
         ...
 
 
@@ -306,7 +305,7 @@ class HttpAnswer:
 
 @runtime_checkable
 class Network(Protocol):
-    """Looks at hosts. Each answer is gathered once: asking twice gives the same object. Never raises for a host's fault."""
+    """Looks at hosts. Each answer is gathered once: asking twice gives the same. Never raises for a host's fault."""
 
     async def resolve(self, target: Target) -> Resolved | NotCollected:
         """DNS or --resolve. NOT_RESOLVED says that the name does not exist or has no address; other reasons that DNS

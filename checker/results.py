@@ -1,6 +1,6 @@
 """Verdicts, findings, the report, its readiness and the exit code. No I/O, no clock, no format.
 
-    check + Subject -> Verdict -> Finding -> Report -> Readiness -> exit code
+check + Subject -> Verdict -> Finding -> Report -> Readiness -> exit code
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Status(Enum):
     UNKNOWN = "unknown"
     ACCEPTED = "accepted"
     NOT_RUN = "not-run"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105
     NOT_APPLICABLE = "not-applicable"
 
 
@@ -193,9 +193,7 @@ def failed(
     subject: Subject | None = None,
 ) -> Verdict:
     """The good state was looked for and is not there. Nothing found at all is `found=None`."""
-    return Verdict(
-        Status.FAIL, summary, _texts(found), _texts(expected), tuple(remedy), tuple(evidence), subject
-    )
+    return Verdict(Status.FAIL, summary, _texts(found), _texts(expected), tuple(remedy), tuple(evidence), subject)
 
 
 def not_applicable(reason: str, *, subject: Subject | None = None) -> Verdict:
@@ -347,9 +345,7 @@ class Report:
     counts: Counts
 
 
-def readiness_of(
-    findings: Sequence[Finding], *, narrowed: bool, servers_judged: int, interrupted: bool
-) -> Readiness:
+def readiness_of(findings: Sequence[Finding], *, narrowed: bool, servers_judged: int, interrupted: bool) -> Readiness:
     """Law 7, the one place where readiness is decided.
 
     An interrupted run is never ready. A narrowed one is at best partial, but a failing blocker stays a failing blocker.

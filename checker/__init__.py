@@ -1,0 +1,71 @@
+"""mapiready's framework: the words that a check, and a plugin's author, imports. Nothing heavy is loaded by it."""
+
+from checker.answers import (
+    CmdletAnswer,
+    CmdletCall,
+    CmdletRunner,
+    CmdletSpec,
+    Collected,
+    HttpAnswer,
+    Layer,
+    Missing,
+    Network,
+    NotCollected,
+    PSObject,
+    Reason,
+    Target,
+    need,
+)
+from checker.declare import CheckInfo, Outcome, Over, check, fact
+from checker.gathering import gather_each
+from checker.results import (
+    Advice,
+    Category,
+    Cmdlet,
+    Severity,
+    Stage,
+    Status,
+    Subject,
+    SubjectKind,
+    Verdict,
+    failed,
+    not_applicable,
+    passed,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Advice",
+    "Category",
+    "CheckInfo",
+    "Cmdlet",
+    "CmdletAnswer",
+    "CmdletCall",
+    "CmdletRunner",
+    "CmdletSpec",
+    "Collected",
+    "HttpAnswer",
+    "Layer",
+    "Missing",
+    "Network",
+    "NotCollected",
+    "Outcome",
+    "Over",
+    "PSObject",
+    "Reason",
+    "Severity",
+    "Stage",
+    "Status",
+    "Subject",
+    "SubjectKind",
+    "Target",
+    "Verdict",
+    "check",
+    "fact",
+    "failed",
+    "gather_each",
+    "need",
+    "not_applicable",
+    "passed",
+]

@@ -1,0 +1,80 @@
+"""Facts about the run itself: what the user asked for, and "now". The runner is handed them; nothing gathers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from checker.results import Stage
+
+__all__ = ["GivenNames", "Now", "RunStage", "ServerSelection", "Thresholds", "TrustStore", "Vantage", "VantagePoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The time as of which dates are judged; aware."""
+
+    at: datetime
+
+
+class VantagePoint(Enum):
+    """From where names are looked at."""
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """The vantage point and its label ("branch office"), None without one."""
+
+    point: VantagePoint
+    label: str | None
+
+    def __str__(self) -> str:
+        return self.point.value if self.label is None else f"{self.point.value}:{self.label}"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenNames:
+    """The names given with --name, as given."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSelection:
+    """The servers named with --servers (names or FQDNs, any case); None means all."""
+
+    names: frozenset[str] | None
+
+    def holds(self, name: str, fqdn: str | None) -> bool:
+        """Whether a server of this name or FQDN is to be judged."""
+        if self.names is None:
+            return True
+        wanted = {entry.casefold() for entry in self.names}
+        return name.casefold() in wanted or (fqdn is not None and fqdn.casefold() in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Settings that judge. `certificate_days` is the most days before expiry at which a certificate "expires soon"."""
+
+    certificate_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """The root certificates that this run trusts (DER), and where they are from ("the system's store", "ca.pem")."""
+
+    roots: tuple[bytes, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStage:
+    """The stage that is judged, and why this one."""
+
+    stage: Stage
+    reason: str
