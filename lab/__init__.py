@@ -1,0 +1,15 @@
+"""An Exchange organisation on loopback: real servers and real sockets, to demonstrate on and to test against.
+
+It knows Exchange, and neither the tool that audits it nor what that tool should find (docs/adr, DESIGN law 19).
+
+    lab.scenario       what the organisation looks like (TOML -> frozen data)
+    lab.faults         what may be wrong with it, by name (Scenario -> Scenario)
+    lab.pki            its certificate authority and its certificates
+    lab.iis            the web site of one server
+    lab.balancer       what stands behind a name: a layer 4 balancer, or a reverse proxy
+    lab.dns            its DNS server
+    lab.powershell     remote PowerShell of one server
+    lab.organisation   starts and stops all of it
+
+`python -m lab --scenario healthy` runs one until its standard input ends.
+"""
