@@ -36,6 +36,7 @@ __all__ = [
     "Verdict",
     "exit_code",
     "failed",
+    "natural",
     "not_applicable",
     "passed",
     "readiness_of",
@@ -383,8 +384,3 @@ def exit_code(report: Report, fail_on: FailOn = FailOn.BLOCKER) -> ExitCode:
             return ExitCode.INCONCLUSIVE
         case Readiness.READY | Readiness.PARTIAL:
             return ExitCode.OK
-
-
-def unknown_sentence(because: NotCollected) -> str:
-    """The summary of a finding that could not be made."""
-    return because.sentence
