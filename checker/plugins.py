@@ -1,8 +1,8 @@
 """Finds checks and facts: the built-in ones by walking their folders, those of others by the entry-point group.
 
 An installed package adds checks (with facts, cmdlets and probes of its own) by naming a module or package in the group
-"mapiready.checks"; every module below it is looked at. A built-in that is declared wrongly stops the start; a plugin that
-is broken costs only itself and is named in `Registry.problems`.
+"mapiready.checks"; every module below it is looked at. A built-in that is declared wrongly stops the start; a plugin
+that is broken costs only itself and is named in `Registry.problems`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from types import ModuleType
 
 from checker.answers import CmdletRunner, CmdletSpec, Network
 from checker.declare import Check, DeclarationError, FactSource, Need, read_check, read_fact
-from checker.facts.run import GivenNames, Now, RunStage, ServerSelection, Thresholds, TrustStore, Vantage
+from checker.facts.run import GivenNames, Now, ServerSelection, Thresholds, TrustStore, Vantage
 
 __all__ = ["ENTRY_POINT_GROUP", "GIVEN", "Registry", "find_checks"]
 
 ENTRY_POINT_GROUP = "mapiready.checks"
 
 GIVEN: frozenset[type] = frozenset(
-    {CmdletRunner, GivenNames, Network, Now, RunStage, ServerSelection, Thresholds, TrustStore, Vantage}
+    {CmdletRunner, GivenNames, Network, Now, ServerSelection, Thresholds, TrustStore, Vantage}
 )
 """The sources and facts that a run is handed; everything else is made by a fact function."""
 
@@ -38,11 +38,11 @@ class Registry:
     problems: tuple[str, ...]
 
     def allowed(self, checks: Mapping[str, Check] | None = None) -> tuple[CmdletSpec, ...]:
-        """The allow-list: each cmdlet that the facts behind these checks (all by default) declare, parameters merged."""
+        """The allow-list: each cmdlet that the facts behind these checks (default: all) declare, parameters merged."""
         merged: dict[str, tuple[str, dict[str, str]]] = {}
         for source in self.facts_behind((checks or self.checks).values()):
             for spec in source.cmdlets:
-                name, parameters = merged.setdefault(spec.name.casefold(), (spec.name, {}))
+                _, parameters = merged.setdefault(spec.name.casefold(), (spec.name, {}))
                 parameters.update({parameter.casefold(): parameter for parameter in spec.parameters})
         return tuple(
             CmdletSpec(name, tuple(sorted(parameters.values())))
@@ -72,7 +72,7 @@ def find_checks(*, plugins: bool = True) -> Registry:
     facts: dict[type, FactSource] = {}
     for package in ("checker.facts", "checks"):
         _collect(_own(package), checks, facts)
-    _validate(checks, checks, facts)
+    _validate(checks, facts)
     problems: list[str] = []
     if plugins:
         _add_plugins(checks, facts, problems)
@@ -114,12 +114,13 @@ def _collect(root: ModuleType, checks: dict[str, Check], facts: dict[type, FactS
             if source is not None:
                 if source.type in facts:
                     raise DeclarationError(
-                        f"{module.__file__}: the fact {source.type.__name__} is made by {facts[source.type].module} already."
+                        f"{module.__file__}: the fact {source.type.__name__} is made by"
+                        f" {facts[source.type].module} already."
                     )
                 facts[source.type] = source
 
 
-def _validate(new: Mapping[str, Check], checks: Mapping[str, Check], facts: Mapping[type, FactSource]) -> None:
+def _validate(new: Mapping[str, Check], facts: Mapping[type, FactSource]) -> None:
     """Each need can be met, in the form in which it is wanted, and no fact waits for itself."""
     for check in new.values():
         each = [need for need in check.needs if _is_each(need, facts)]
@@ -179,7 +180,7 @@ def _add_plugins(checks: dict[str, Check], facts: dict[type, FactSource], proble
             added = {key: check for key, check in more_checks.items() if key not in checks}
             if not added:
                 raise DeclarationError(f"the module {entry.value!r} holds no check.")
-            _validate(added, more_checks, more_facts)
+            _validate(added, more_facts)
         except Exception as error:  # noqa: BLE001 - whatever a plugin does at import costs only the plugin
             problems.append(f"The plugin {package} is left out: {type(error).__name__}: {error}")
             continue

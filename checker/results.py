@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum, IntEnum
 from typing import TypeAlias
 
-from checker.answers import NotCollected, Reason
+from checker.answers import Reason
 
 __all__ = [
     "Advice",

@@ -12,7 +12,7 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from checker.answers import Collected, Layer, Missing, NotCollected, NotCollecte
 from checker.declare import Check, FactSource, Need, Over
 from checker.facts.names import NameInUse
 from checker.facts.organisation import OrganizationConfig
-from checker.facts.run import Now, RunStage, Vantage
+from checker.facts.run import Now, Vantage
 from checker.facts.servers import ExchangeServer
 from checker.gathering import RUN, RunState
 from checker.plugins import Registry
@@ -387,7 +387,7 @@ def _link(drafts: Sequence[_Draft], registry: Registry) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """How to run: which checks, which stage (None: find out), the run's deadline in seconds, and the words for the report."""
+    """How to run: which checks, which stage (None: find out), the deadline in seconds, and words for the report."""
 
     selection: Selection
     stage: Stage | None
@@ -404,16 +404,15 @@ async def audit(
     *,
     progress: Progress,
     notes: Callable[[], Sequence[str]],
-    before_report: Callable[[bool], object] | None = None,
+    close: Callable[[bool], Awaitable[None]],
 ) -> Report:
     """Gathers, judges and reports. Ctrl-C (a cancelled task) and the deadline end the gathering, not the report.
 
-    `given` holds the sources and the facts of the run (`checker.plugins.GIVEN` without RunStage). `notes` gives what the
-    sources have to say at the end. `before_report`, if given, is awaited when the gathering is over, with True when the
-    run was interrupted.
+    `given` holds the sources and the facts of the run (`checker.plugins.GIVEN`). `close` is awaited when the gathering is
+    over, with True when the run was interrupted; then `notes` gives what the sources have to say.
     """
     begun = time.monotonic()
-    facts = Facts(registry, {**given, RunStage: RunStage(Stage.PREPARE, "")}, progress)
+    facts = Facts(registry, given, progress)
     interrupted = False
     stage, stage_reason = request.stage or Stage.PREPARE, "as asked for"
     try:
@@ -425,10 +424,7 @@ async def audit(
             current.uncancel()
         await facts.stop(NotCollected(Reason.INTERRUPTED, "The run was interrupted (Ctrl-C) before this was known."))
         stage, stage_reason = _stage(request.stage, facts.value(OrganizationConfig))
-    if before_report is not None:
-        waiting = before_report(interrupted)
-        if asyncio.iscoroutine(waiting):
-            await waiting
+    await close(interrupted)
     organization = facts.value(OrganizationConfig)
     name = organization.name if isinstance(organization, OrganizationConfig) else None
     subject = Subject(SubjectKind.ORGANISATION, name) if name else ORGANISATION
@@ -438,7 +434,7 @@ async def audit(
     seconds = time.monotonic() - begun
     vantage = given[Vantage]
     now = given[Now]
-    assert isinstance(now, Now)  # noqa: S101 - the caller hands over every fact of GIVEN
+    assert isinstance(now, Now)
     readiness = readiness_of(
         findings, narrowed=bool(request.narrowed), servers_judged=len(servers), interrupted=interrupted
     )

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from checker.results import Stage
-
-__all__ = ["GivenNames", "Now", "RunStage", "ServerSelection", "Thresholds", "TrustStore", "Vantage", "VantagePoint"]
+__all__ = ["GivenNames", "Now", "ServerSelection", "Thresholds", "TrustStore", "Vantage", "VantagePoint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +68,3 @@ class TrustStore:
 
     roots: tuple[bytes, ...]
     source: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunStage:
-    """The stage that is judged, and why this one."""
-
-    stage: Stage
-    reason: str
