@@ -1,6 +1,6 @@
 """An Exchange organisation on loopback: real servers and real sockets, to demonstrate on and to test against.
 
-It knows Exchange, and neither the tool that audits it nor what that tool should find (docs/adr, DESIGN law 19).
+It knows Exchange. It knows neither the tool that audits it, nor what that tool should find.
 
     lab.scenario       what the organisation looks like (TOML -> frozen data)
     lab.faults         what may be wrong with it, by name (Scenario -> Scenario)

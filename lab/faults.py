@@ -1,14 +1,51 @@
-"""What may be wrong with an organisation, by name: pure functions from a Scenario to a Scenario."""
+"""What may be wrong with an organisation, by name: pure functions from a Scenario to a Scenario.
+
+A fault is written "name" or "name:argument". The argument is, by the kind of the fault,
+
+    a server        EX01, or "*" for every server with a web site; without one, the first such server
+    a host          a name that clients use; without one, the first
+    a certificate   a host: that name alone gets such a certificate (an SNI binding); without one, "main" does
+
+What follows from a fault follows here too: a server without a MAPI directory answers 404 on /mapi, one that offers
+Basic alone challenges with Basic alone. What anybody should conclude from that is not known here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeAlias
 
-from lab.scenario import Scenario, ScenarioError
+from lab.scenario import (
+    AS_INSTALLED,
+    Authentication,
+    Balancing,
+    Certificate,
+    Chain,
+    Component,
+    Issuer,
+    Key,
+    MapiDirectory,
+    Name,
+    OutlookAnywhere,
+    Page,
+    ProbeNaming,
+    Proxy,
+    Resolution,
+    Rule,
+    Scenario,
+    ScenarioError,
+    Server,
+    Vantage,
+    Wire,
+)
 
-__all__ = ["FAULTS", "apply"]
+__all__ = ["FAULTS", "Fault", "apply"]
 
-FAULTS: dict[str, Callable[[Scenario, str], Scenario]] = {}
+Fault: TypeAlias = Callable[[Scenario, str], Scenario]
+
+EXCHANGE_HEADERS = ("request-id", "X-OWA-Version", "X-FailureContext", "X-FEServer", "X-Powered-By", "Server")
 
 
 def apply(scenario: Scenario, fault: str) -> Scenario:
@@ -19,5 +56,523 @@ def apply(scenario: Scenario, fault: str) -> Scenario:
     """
     name, _, argument = fault.partition(":")
     if name not in FAULTS:
-        raise ScenarioError(f"There is no fault {name!r}; there are {', '.join(FAULTS)}.")
-    return FAULTS[name](scenario, argument)
+        raise ScenarioError(f"There is no fault {name!r}; there are {', '.join(sorted(FAULTS))}.")
+    changed = FAULTS[name](scenario, argument)
+    return replace(changed, faults=(*changed.faults, fault))
+
+
+# --- whom a fault concerns --------------------------------------------------------------------------------------------
+
+
+def _web_servers(scenario: Scenario, argument: str) -> tuple[Server, ...]:
+    servers = tuple(server for server in scenario.servers if server.answers_clients)
+    if argument == "*":
+        return servers
+    return (scenario.server(argument),) if argument else servers[:1]
+
+
+def _host(scenario: Scenario, argument: str) -> Name:
+    return scenario.name_of(argument) if argument else scenario.names[0]
+
+
+def _on_server(change: Callable[[Server], Server]) -> Fault:
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        for server in _web_servers(scenario, argument):
+            scenario = scenario.with_server(change(server))
+        return scenario
+
+    return fault
+
+
+def _on_directory(change: Callable[[Scenario, Server, MapiDirectory], MapiDirectory]) -> Fault:
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        for server in _web_servers(scenario, argument):
+            directories = tuple(change(scenario, server, directory) for directory in server.mapi)
+            scenario = scenario.with_server(replace(server, mapi=directories))
+        return scenario
+
+    return fault
+
+
+def _on_name(change: Callable[[Name], Name]) -> Fault:
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        return scenario.with_name(change(_host(scenario, argument)))
+
+    return fault
+
+
+def _on_certificate(change: Callable[[Certificate], Certificate]) -> Fault:
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        if not argument or argument in scenario.certificates:
+            key = argument or "main"
+            return scenario.with_certificate(key, change(scenario.certificates[key]))
+        name = _host(scenario, argument)
+        scenario, key = _own_certificate(scenario, name)
+        return scenario.with_certificate(key, change(scenario.certificates[key]))
+
+    return fault
+
+
+def _own_certificate(scenario: Scenario, name: Name) -> tuple[Scenario, str]:
+    """A certificate that only this name is served with, and its key."""
+    served = name.proxy.certificate if name.proxy else name.certificate or scenario.server(name.servers[0]).certificate
+    key = f"{name.host} alone"
+    certificate = replace(scenario.certificates[served], common_name=name.host, names=(name.host,))
+    scenario = scenario.with_certificate(key, certificate)
+    if name.proxy:
+        return scenario.with_name(replace(name, proxy=replace(name.proxy, certificate=key))), key
+    return scenario.with_name(replace(name, certificate=key)), key
+
+
+# --- the organisation -------------------------------------------------------------------------------------------------
+
+
+def _switch(value: bool | None) -> Fault:
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        _no_argument(scenario, argument)
+        return replace(scenario, organisation=replace(scenario.organisation, mapi_http_enabled=value))
+
+    return fault
+
+
+def _modern_authentication(value: bool | None) -> Fault:
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        _no_argument(scenario, argument)
+        return replace(scenario, organisation=replace(scenario.organisation, modern_authentication=value))
+
+    return fault
+
+
+def _no_argument(scenario: Scenario, argument: str) -> None:
+    if argument:
+        raise ScenarioError(f"{scenario.name}: this fault concerns the whole organisation and takes no {argument!r}.")
+
+
+# --- servers ----------------------------------------------------------------------------------------------------------
+
+
+def _becomes_2013_cu3(server: Server) -> Server:
+    """Two updates before MAPI over HTTP came."""
+    return replace(server, build="15.0.775.38", update="15.0.775.38", mapi=())
+
+
+def _becomes_2010(server: Server) -> Server:
+    anywhere = server.outlook_anywhere
+    return replace(
+        server,
+        build="14.3.123.4",
+        update="14.3.513.0",
+        mapi=(),
+        probes=(),
+        outlook_anywhere=replace(anywhere, internal_hostname=None) if anywhere else None,
+    )
+
+
+def _held(component: str, requester: str) -> Fault:
+    return _on_server(lambda server: replace(server, inactive=(*server.inactive, Component(component, requester))))
+
+
+def _answers(path: str, page: Page) -> Fault:
+    return _on_server(lambda server: replace(server, rules=(Rule(path, page), *server.rules)))
+
+
+def _server_wire(wire: Wire) -> Fault:
+    return _on_server(lambda server: replace(server, wire=wire))
+
+
+def _probe(probe_name: str, *, result: str | None = None, naming: ProbeNaming | None = None) -> Fault:
+    errors = {
+        "Failed": "The remote server returned an error: (503) Server Unavailable.",
+        "TimedOut": "The operation has timed out.",
+    }
+
+    def change(server: Server) -> Server:
+        probes = tuple(
+            replace(
+                probe,
+                result=result or probe.result,
+                error=errors.get(result or "", probe.error),
+                exception=f"System.Net.WebException: {errors[result]}" if result in errors else probe.exception,
+                naming=naming or probe.naming,
+            )
+            if probe.name == probe_name
+            else probe
+            for probe in server.probes
+        )
+        return replace(server, probes=probes)
+
+    return _on_server(change)
+
+
+# --- virtual directories ----------------------------------------------------------------------------------------------
+
+
+def _second_directory(server: Server) -> Server:
+    return replace(server, mapi=(*server.mapi, *(replace(directory, name="mapi2") for directory in server.mapi[:1])))
+
+
+def _internal_url(make: Callable[[str], str | None]) -> Fault:
+    return _on_directory(
+        lambda _scenario, _server, directory: replace(directory, internal_url=make(directory.internal_url or ""))
+    )
+
+
+def _external_url(make: Callable[[str], str | None]) -> Fault:
+    return _on_directory(
+        lambda _scenario, _server, directory: replace(
+            directory, external_url=make(directory.external_url or directory.internal_url or "")
+        )
+    )
+
+
+def _with_http(url: str) -> str:
+    return url.replace("https://", "http://", 1)
+
+
+def _with_ip(url: str) -> str:
+    return f"https://192.0.2.10{_path_of(url)}"
+
+
+def _with_port(url: str) -> str:
+    return f"https://{_host_of(url)}:8443{_path_of(url)}"
+
+
+def _with_other_path(url: str) -> str:
+    return f"https://{_host_of(url)}/mapi/emsmdb"
+
+
+def _host_of(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0]
+
+
+def _path_of(url: str) -> str:
+    return "/" + url.partition("://")[2].partition("/")[2]
+
+
+def _single_label(attribute: str) -> Fault:
+    """The server's short name in a URL. It resolves (the domain's suffix is added) and the certificate names it."""
+
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        for server in _web_servers(scenario, argument):
+            label = server.name.lower()
+            url = f"https://{label}/mapi"
+            directories = tuple(
+                replace(directory, internal_url=url)
+                if attribute == "internal_url"
+                else replace(directory, external_url=url)
+                for directory in server.mapi
+            )
+            scenario = scenario.with_server(replace(server, mapi=directories))
+            scenario = _also_named(scenario, Name(label, (server.name,), vantage=Vantage.INSIDE), server.certificate)
+        return scenario
+
+    return fault
+
+
+def _also_named(scenario: Scenario, name: Name, certificate_key: str) -> Scenario:
+    certificate = scenario.certificates[certificate_key]
+    scenario = replace(scenario, names=(*scenario.names, name))
+    return scenario.with_certificate(certificate_key, replace(certificate, names=(*certificate.names, name.host)))
+
+
+def _methods(*methods: str, offered: tuple[str, ...] | None = None) -> Fault:
+    return _on_directory(
+        lambda _scenario, _server, directory: replace(directory, authentication=methods, offered=offered)
+    )
+
+
+def _extended_protection(value: str) -> Fault:
+    return _on_directory(lambda _scenario, _server, directory: replace(directory, extended_protection=value))
+
+
+def _on_anywhere(change: Callable[[OutlookAnywhere], OutlookAnywhere]) -> Fault:
+    def on_server(server: Server) -> Server:
+        anywhere = server.outlook_anywhere
+        return replace(server, outlook_anywhere=change(anywhere) if anywhere else None)
+
+    return _on_server(on_server)
+
+
+def _nothing_published(scenario: Scenario, argument: str) -> Scenario:
+    """No way in from outside: neither ExternalUrl nor ExternalHostname, and DNS outside does not know the names."""
+    _no_argument(scenario, argument)
+    for server in scenario.servers:
+        anywhere = server.outlook_anywhere
+        scenario = scenario.with_server(
+            replace(
+                server,
+                mapi=tuple(replace(directory, external_url=None) for directory in server.mapi),
+                outlook_anywhere=replace(anywhere, external_hostname=None) if anywhere else None,
+            )
+        )
+    used = {_host_of(url) for server in scenario.servers for url in _urls(server)}
+    used |= {server.outlook_anywhere.internal_hostname or "" for server in scenario.servers if server.outlook_anywhere}
+    names = tuple(replace(name, vantage=Vantage.INSIDE) for name in scenario.names if name.host in used)
+    return replace(scenario, names=names)
+
+
+def _urls(server: Server) -> Iterable[str]:
+    for directory in server.mapi:
+        yield from (url for url in (directory.internal_url, directory.external_url) if url)
+    if server.autodiscover_uri:
+        yield server.autodiscover_uri
+
+
+# --- names, proxies ---------------------------------------------------------------------------------------------------
+
+
+def _leads_to(scenario: Scenario, argument: str) -> Scenario:
+    """HOST=SERVER: whoever stands behind the name now, it is this server alone, and nobody asks for its health."""
+    host, _, server = argument.partition("=")
+    name = replace(_host(scenario, host), servers=(scenario.server(server).name,), health_checked=False)
+    return scenario.with_name(name)
+
+
+def _behind_proxy(change: Callable[[Proxy], Proxy]) -> Fault:
+    """Put a reverse proxy in front of a name, with the certificate that clients saw before, and change it."""
+
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        name = _host(scenario, argument)
+        served = name.certificate or scenario.server(name.servers[0]).certificate
+        return scenario.with_name(replace(name, proxy=change(name.proxy or Proxy(served))))
+
+    return fault
+
+
+def _proxy_answers(path: str, page: Page) -> Fault:
+    return _behind_proxy(lambda proxy: replace(proxy, rules=(Rule(path, page), *proxy.rules)))
+
+
+def _proxy_strips(*headers: str) -> Fault:
+    return _behind_proxy(lambda proxy: replace(proxy, stripped=(*proxy.stripped, *headers)))
+
+
+def _resolves(resolution: Resolution) -> Fault:
+    return _on_name(lambda name: replace(name, resolution=resolution))
+
+
+def _name_wire(wire: Wire) -> Fault:
+    return _on_name(lambda name: replace(name, wire=wire))
+
+
+# --- certificates -----------------------------------------------------------------------------------------------------
+
+
+def _lacks_name(scenario: Scenario, argument: str) -> Scenario:
+    """The certificate that a host is served with does not name it; without an argument, the last name."""
+    name = _host(scenario, argument or scenario.names[-1].host)
+    served = name.proxy.certificate if name.proxy else name.certificate or scenario.server(name.servers[0]).certificate
+    certificate = scenario.certificates[served]
+    others = tuple(host for host in certificate.names if host != name.host) or (f"www.{scenario.organisation.domain}",)
+    return scenario.with_certificate(served, replace(certificate, common_name=others[0], names=others))
+
+
+def _wildcard(scenario: Scenario, argument: str) -> Scenario:
+    """A wildcard for the domain: right for every name one label below it."""
+    _no_argument(scenario, argument)
+    domain = scenario.organisation.domain
+    certificate = replace(scenario.certificates["main"], common_name=f"*.{domain}", names=(f"*.{domain}", domain))
+    return scenario.with_certificate("main", certificate)
+
+
+def _wildcard_too_deep(scenario: Scenario, argument: str) -> Scenario:
+    """The host moves one label down (mail.emea.contoso.test), where *.contoso.test does not reach."""
+    name = _host(scenario, argument)
+    label, _, rest = name.host.partition(".")
+    moved = _rehosted(scenario, name.host, f"{label}.emea.{rest}")
+    return _wildcard(moved, "")
+
+
+def _rehosted(scenario: Scenario, old: str, new: str) -> Scenario:
+    def url(value: str | None) -> str | None:
+        return value.replace(f"://{old}/", f"://{new}/", 1) if value else value
+
+    def host(value: str | None) -> str | None:
+        return new if value == old else value
+
+    for server in scenario.servers:
+        anywhere = server.outlook_anywhere
+        scenario = scenario.with_server(
+            replace(
+                server,
+                autodiscover_uri=url(server.autodiscover_uri),
+                mapi=tuple(
+                    replace(
+                        directory, internal_url=url(directory.internal_url), external_url=url(directory.external_url)
+                    )
+                    for directory in server.mapi
+                ),
+                outlook_anywhere=replace(
+                    anywhere,
+                    internal_hostname=host(anywhere.internal_hostname),
+                    external_hostname=host(anywhere.external_hostname),
+                )
+                if anywhere
+                else None,
+            )
+        )
+    names = tuple(replace(name, host=new) if name.host == old else name for name in scenario.names)
+    return replace(scenario, names=names)
+
+
+def _name_only_in_cn(scenario: Scenario, argument: str) -> Scenario:
+    name = _host(scenario, argument)
+    scenario, key = _own_certificate(scenario, name)
+    return scenario.with_certificate(key, replace(scenario.certificates[key], common_name=name.host, names=()))
+
+
+def _certificate(**changes: object) -> Fault:
+    return _on_certificate(lambda certificate: replace(certificate, **changes))  # type: ignore[arg-type]
+
+
+# --- remote PowerShell ------------------------------------------------------------------------------------------------
+
+
+def _denied(scenario: Scenario, argument: str) -> Scenario:
+    """The cmdlet is in no role of any user."""
+    if not argument:
+        raise ScenarioError(
+            f"{scenario.name}: powershell-denies needs a cmdlet: powershell-denies:Get-OutlookAnywhere."
+        )
+    users = tuple(replace(user, denied=(*user.denied, argument)) for user in scenario.powershell.users)
+    return replace(scenario, powershell=replace(scenario.powershell, users=users))
+
+
+def _not_enabled(scenario: Scenario, argument: str) -> Scenario:
+    _no_argument(scenario, argument)
+    users = tuple(replace(user, remote_powershell=False) for user in scenario.powershell.users)
+    return replace(scenario, powershell=replace(scenario.powershell, users=users))
+
+
+def _powershell(**changes: object) -> Fault:
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        _no_argument(scenario, argument)
+        return replace(scenario, powershell=replace(scenario.powershell, **changes))  # type: ignore[arg-type]
+
+    return fault
+
+
+_MAPI_PROBE = "OutlookMapiHttpSelfTestProbe"
+_RPC_PROBE = "OutlookRpcSelfTestProbe"
+_MAPI_HEALTH = "/mapi/healthcheck.htm"
+_RPC_HEALTH = "/rpc/healthcheck.htm"
+_RPC_PROXY = "/rpc/rpcproxy.dll"
+
+FAULTS: dict[str, Fault] = {
+    # the organisation
+    "mapi-http-off": _switch(False),
+    "mapi-http-on": _switch(True),
+    "mapi-http-setting-absent": _switch(None),
+    "modern-authentication-on": _modern_authentication(True),
+    "modern-authentication-off": _modern_authentication(False),
+    # servers
+    "server-is-2013-cu3": _on_server(_becomes_2013_cu3),
+    "server-is-2010": _on_server(_becomes_2010),
+    "server-refused": _server_wire(Wire.REFUSED),
+    "server-reset": _server_wire(Wire.RESET),
+    "server-silent": _server_wire(Wire.SILENT),
+    "server-plain-http": _server_wire(Wire.PLAIN_HTTP),
+    "server-in-maintenance": _held("ServerWideOffline", "Maintenance"),
+    "mapi-proxy-inactive": _held("MapiProxy", "HealthAPI"),
+    "rpc-proxy-inactive": _held("RpcProxy", "HealthAPI"),
+    "mapi-application-missing": _answers("/mapi", Page.IIS_404),
+    "mapi-pool-stopped": _answers("/mapi", Page.HTTPSYS_503),
+    "mapi-health-dropped": _answers(_MAPI_HEALTH, Page.DROPPED),
+    "rpc-application-missing": _answers("/rpc", Page.IIS_404),
+    "rpc-pool-stopped": _answers("/rpc", Page.HTTPSYS_503),
+    "rpc-open": _answers(_RPC_PROXY, Page.EMPTY_200),
+    "mapi-self-test-failed": _probe(_MAPI_PROBE, result="Failed"),
+    "mapi-self-test-timed-out": _probe(_MAPI_PROBE, result="TimedOut"),
+    "mapi-self-test-unknown": _probe(_MAPI_PROBE, naming=ProbeNaming.NONE),
+    "mapi-self-test-bare-name": _probe(_MAPI_PROBE, naming=ProbeNaming.BARE),
+    "rpc-self-test-failed": _probe(_RPC_PROBE, result="Failed"),
+    "rpc-self-test-timed-out": _probe(_RPC_PROBE, result="TimedOut"),
+    "rpc-self-test-unknown": _probe(_RPC_PROBE, naming=ProbeNaming.NONE),
+    "rpc-self-test-bare-name": _probe(_RPC_PROBE, naming=ProbeNaming.BARE),
+    # virtual directories
+    "mapi-directory-missing": _on_server(lambda server: replace(server, mapi=())),
+    "mapi-directory-twice": _on_server(_second_directory),
+    "mapi-internal-url-http": _internal_url(_with_http),
+    "mapi-internal-url-ip": _internal_url(_with_ip),
+    "mapi-internal-url-port": _internal_url(_with_port),
+    "mapi-internal-url-path": _internal_url(_with_other_path),
+    "mapi-internal-url-missing": _internal_url(lambda _url: None),
+    "mapi-internal-url-single-label": _single_label("internal_url"),
+    "mapi-urls-missing": _on_directory(
+        lambda _scenario, _server, directory: replace(directory, internal_url=None, external_url=None)
+    ),
+    "mapi-external-url-http": _external_url(_with_http),
+    "mapi-external-url-ip": _external_url(_with_ip),
+    "mapi-external-url-port": _external_url(_with_port),
+    "mapi-external-url-path": _external_url(_with_other_path),
+    "mapi-external-url-missing": _external_url(lambda _url: None),
+    "mapi-external-url-single-label": _single_label("external_url"),
+    "mapi-basic-only": _methods("Basic"),
+    "mapi-oauth-only": _methods("OAuth"),
+    "mapi-negotiate-only": _methods("Negotiate"),
+    "mapi-authentication-unknown": _methods(offered=AS_INSTALLED),
+    "mapi-extended-protection": _extended_protection("Require"),
+    "rpc-ssl-offloading": _on_anywhere(lambda anywhere: replace(anywhere, ssl_offloading=True)),
+    "rpc-external-hostname-missing": _on_anywhere(lambda anywhere: replace(anywhere, external_hostname=None)),
+    "nothing-published": _nothing_published,
+    # names
+    "name-nxdomain": _resolves(Resolution.NXDOMAIN),
+    "name-no-address": _resolves(Resolution.NO_ADDRESS),
+    "name-servfail": _resolves(Resolution.SERVFAIL),
+    "name-refused": _name_wire(Wire.REFUSED),
+    "name-reset": _name_wire(Wire.RESET),
+    "name-silent": _name_wire(Wire.SILENT),
+    "name-plain-http": _name_wire(Wire.PLAIN_HTTP),
+    "name-leads-to": _leads_to,
+    "name-round-robin": _on_name(lambda name: replace(name, balancing=Balancing.ROUND_ROBIN)),
+    # reverse proxies in front of a name
+    "proxy": _behind_proxy(lambda proxy: proxy),
+    "proxy-strips-headers": _proxy_strips(*EXCHANGE_HEADERS),
+    "proxy-strips-challenge": _proxy_strips("WWW-Authenticate"),
+    "proxy-offers-basic-only": _behind_proxy(lambda proxy: replace(proxy, offered=("Basic",))),
+    "proxy-mapi-403": _proxy_answers("/mapi", Page.NGINX_403),
+    "proxy-mapi-404": _proxy_answers("/mapi", Page.NGINX_404),
+    "proxy-mapi-503": _proxy_answers("/mapi", Page.HAPROXY_503),
+    "proxy-mapi-httpsys-503": _proxy_answers("/mapi", Page.HTTPSYS_503),
+    "proxy-mapi-login-redirect": _proxy_answers("/mapi", Page.LOGIN_REDIRECT),
+    "proxy-mapi-login-page": _proxy_answers("/mapi", Page.LOGIN_PAGE),
+    "proxy-mapi-basic-only": _proxy_answers("/mapi", Page.BASIC_ONLY),
+    "proxy-nspi-403": _proxy_answers("/mapi/nspi", Page.NGINX_403),
+    "proxy-mapi-health-403": _proxy_answers(_MAPI_HEALTH, Page.NGINX_403),
+    "proxy-mapi-health-other-body": _proxy_answers(_MAPI_HEALTH, Page.IIS_START_PAGE),
+    "proxy-mapi-health-dropped": _proxy_answers(_MAPI_HEALTH, Page.DROPPED),
+    "proxy-rpc-health-403": _proxy_answers(_RPC_HEALTH, Page.NGINX_403),
+    "proxy-rpc-health-other-body": _proxy_answers(_RPC_HEALTH, Page.IIS_START_PAGE),
+    "proxy-rpc-health-dropped": _proxy_answers(_RPC_HEALTH, Page.DROPPED),
+    "proxy-rpc-404": _proxy_answers(_RPC_PROXY, Page.NGINX_404),
+    "proxy-rpc-open": _proxy_answers(_RPC_PROXY, Page.EMPTY_200),
+    # certificates
+    "certificate-lacks-name": _lacks_name,
+    "certificate-wildcard": _wildcard,
+    "certificate-wildcard-too-deep": _wildcard_too_deep,
+    "certificate-name-only-in-cn": _name_only_in_cn,
+    "certificate-self-signed": _certificate(issuer=Issuer.SELF),
+    "certificate-unknown-root": _certificate(issuer=Issuer.UNKNOWN),
+    "certificate-wrong-usage": _certificate(usages=("clientAuth",)),
+    "certificate-any-usage": _certificate(usages=None),
+    "certificate-broken-signature": _certificate(broken_signature=True),
+    "certificate-intermediate-not-sent": _certificate(chain=Chain.LEAF_ONLY),
+    "certificate-with-root": _certificate(chain=Chain.WITH_ROOT),
+    "certificate-expired": _certificate(not_after=timedelta(seconds=-1)),
+    "certificate-not-yet-valid": _certificate(not_before=timedelta(seconds=1)),
+    "certificate-expired-intermediate": _certificate(issuer=Issuer.EXPIRED_INTERMEDIATE),
+    "certificate-expires-soon": _certificate(not_after=timedelta(days=20)),
+    "certificate-rsa-2048": _certificate(key=Key.RSA_2048),
+    "certificate-rsa-1024": _certificate(key=Key.RSA_1024),
+    # remote PowerShell
+    "powershell-as-installed": _powershell(
+        http=frozenset({Authentication.KERBEROS}), https=frozenset({Authentication.KERBEROS})
+    ),
+    "powershell-denies": _denied,
+    "powershell-user-not-enabled": _not_enabled,
+    "powershell-throttled": _powershell(sessions=0),
+    "powershell-german": _powershell(locale="de-DE"),
+    "powershell-refused": _powershell(wire=Wire.REFUSED),
+    "powershell-silent": _powershell(wire=Wire.SILENT),
+}
+"""Every fault by its name."""

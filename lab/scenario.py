@@ -33,6 +33,7 @@ __all__ = [
     "AS_INSTALLED",
     "PROBES",
     "Authentication",
+    "Balancing",
     "Certificate",
     "Chain",
     "Component",
@@ -130,6 +131,13 @@ class Resolution(Enum):
     NXDOMAIN = "nxdomain"
     NO_ADDRESS = "no-address"
     SERVFAIL = "servfail"
+
+
+class Balancing(Enum):
+    """How a balancer chooses among the servers that are up."""
+
+    SOURCE = "source"  # by the client's address: one client always meets the same server, the first of the list
+    ROUND_ROBIN = "round-robin"  # the next one for each connection
 
 
 class Vantage(Enum):
@@ -304,9 +312,10 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A host that clients use. Without a proxy, a layer 4 balancer passes connections on to the servers in turn.
+    """A host that clients use. Without a proxy, a layer 4 balancer passes connections on to the servers.
 
-    `health_checked`: the balancer leaves out servers that are down or whose health page would fail.
+    `health_checked`: the balancer leaves out servers that are down or whose health page would fail, as long as there
+    are others. `certificate`: the servers serve this one to clients that ask for the host (an SNI binding of IIS).
     """
 
     host: str
@@ -316,6 +325,8 @@ class Name:
     vantage: Vantage = Vantage.BOTH
     wire: Wire = Wire.NORMAL
     health_checked: bool = True
+    balancing: Balancing = Balancing.SOURCE
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -806,6 +817,8 @@ def _name(host: str, table: _Table, behind: tuple[str, ...]) -> Name:
         vantage=table.choice("vantage", Vantage, Vantage.BOTH),
         wire=table.choice("wire", Wire, Wire.NORMAL),
         health_checked=bool(table.get("health_checked", bool, True)),
+        balancing=table.choice("balancing", Balancing, Balancing.SOURCE),
+        certificate=table.get("certificate", str, None),
     )
     table.finish()
     return name
@@ -886,7 +899,9 @@ def _verify(scenario: Scenario, table: _Table) -> None:
         for server_name in name.servers:
             if server_name not in known:
                 raise table.error(f"names.{name.host}.servers", f"names no server: {server_name!r}")
-        if name.proxy is not None and name.proxy.certificate not in scenario.certificates:
-            raise table.error(
-                f"names.{name.host}.proxy.certificate", f"names no certificate: {name.proxy.certificate!r}"
-            )
+        for key, certificate in (
+            ("certificate", name.certificate),
+            ("proxy.certificate", name.proxy.certificate if name.proxy else None),
+        ):
+            if certificate is not None and certificate not in scenario.certificates:
+                raise table.error(f"names.{name.host}.{key}", f"names no certificate: {certificate!r}")
