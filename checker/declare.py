@@ -25,6 +25,7 @@ from enum import Enum
 from typing import Any, TypeAlias, TypeVar
 
 from checker.answers import CmdletSpec, Collected, Layer, Missing, NotCollected
+from checker.errors import MapireadyError
 from checker.results import Category, Severity, Stage, Verdict
 
 __all__ = [
@@ -50,7 +51,7 @@ _CHECK_MARK = "__mapiready_check__"
 _FACT_MARK = "__mapiready_fact__"
 
 
-class DeclarationError(Exception):
+class DeclarationError(MapireadyError):
     """A check or fact that is declared wrongly; the sentence names the file (law 15)."""
 
 

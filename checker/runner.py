@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from checker.answers import Collected, Layer, Missing, NotCollected, NotCollectedError, Reason
 from checker.declare import Check, FactSource, Need, Over
+from checker.errors import UserError
 from checker.facts.names import NameInUse
 from checker.facts.organisation import OrganizationConfig
 from checker.facts.run import Now, Vantage
@@ -43,14 +44,25 @@ from checker.results import (
     sort_findings,
 )
 
-__all__ = ["Facts", "NoProgress", "Progress", "RunRequest", "Selection", "SelectionError", "audit", "choose", "judge"]
+__all__ = [
+    "Facts",
+    "NoProgress",
+    "Progress",
+    "RunRequest",
+    "Selection",
+    "SelectionError",
+    "audit",
+    "choose",
+    "judge",
+    "words",
+]
 
 ORGANISATION = Subject(SubjectKind.ORGANISATION, "organisation")
 _STOP_GRACE = 0.4
 """Seconds that cancelled fact functions get to hand over what they have."""
 
 
-class SelectionError(ValueError):
+class SelectionError(UserError):
     """--only or --skip names something that is no check and no category."""
 
 
@@ -91,9 +103,9 @@ def choose(registry: Registry, only: Iterable[str], skip: Iterable[str]) -> Sele
     """
     categories = {check.info.category.value for check in registry.checks.values()}
 
-    def matching(option: str, words: Iterable[str]) -> dict[str, str]:
+    def matching(option: str, entries: Iterable[str]) -> dict[str, str]:
         matched = {}
-        for word in words:
+        for word in entries:
             ids = [key for key, check in registry.checks.items() if word in (key, check.info.category.value)]
             if not ids:
                 raise SelectionError(
@@ -151,7 +163,7 @@ class Facts:
             if isinstance(value, NotCollected) and not need.optional:
                 return value
             arguments[need.parameter] = value
-        what = _words(source.type)
+        what = words(source.type)
         self._progress.started(what)
         begun = time.monotonic()
         try:
@@ -194,16 +206,16 @@ class Facts:
         if kind in self._given:
             return self._given[kind]
         task = self._tasks.get(kind)
-        stopped = self._state.stopped or NotCollected(Reason.OTHER, f"{_words(kind)} was not gathered.")
+        stopped = self._state.stopped or NotCollected(Reason.OTHER, f"{words(kind)} was not gathered.")
         if task is None or not task.done() or task.cancelled():
             return stopped
         return task.result()
 
 
-def _words(kind: type) -> str:
+def words(kind: type) -> str:
     """MapiVirtualDirectory -> "MAPI virtual directory"."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
-    return re.sub(r"\b(mapi|rpc)\b", lambda match: match.group().upper(), words)
+    spelled = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+    return re.sub(r"\b(mapi|rpc)\b", lambda match: match.group().upper(), spelled)
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -280,7 +292,7 @@ def _nothing_there(check: Check, arguments: Mapping[str, object]) -> bool:
 
 
 def _nothing(need: Need) -> str:
-    return str(getattr(need.type, "NOTHING", None) or f"there is no {_words(need.type)} to look at")
+    return str(getattr(need.type, "NOTHING", None) or f"there is no {words(need.type)} to look at")
 
 
 def _call(check: Check, arguments: Mapping[str, object], subject: Subject) -> Iterator[_Draft]:
@@ -408,8 +420,8 @@ async def audit(
 ) -> Report:
     """Gathers, judges and reports. Ctrl-C (a cancelled task) and the deadline end the gathering, not the report.
 
-    `given` holds the sources and the facts of the run (`checker.plugins.GIVEN`). `close` is awaited when the gathering is
-    over, with True when the run was interrupted; then `notes` gives what the sources have to say.
+    `given` holds the sources and the facts of the run (`checker.plugins.GIVEN`). `close` is awaited when the gathering
+    is over, with True when the run was interrupted; then `notes` gives what the sources have to say.
     """
     begun = time.monotonic()
     facts = Facts(registry, given, progress)

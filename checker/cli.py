@@ -1,0 +1,261 @@
+"""The commands: parse, call, print, exit code; nothing else lives here.
+
+Nothing heavy is imported before a command that needs it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from checker.results import Report
+    from checker.settings import Settings
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="mapiready",
+    help="Tells whether an Exchange organisation is ready for MAPI over HTTP, and proves it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: mapiready check ex01.contoso.com",
+)
+
+_EXAMPLE_CHECK = """Examples:
+
+\b
+  mapiready check ex01.contoso.com ex02.contoso.com
+  mapiready check ex01.contoso.com --user 'CONTOSO\\audit' --auth ntlm --output report.html
+  mapiready check ex01.contoso.com --only certificates --only names
+  mapiready check --config contoso.toml --format terminal --format html --format json --output reports/
+
+Exit codes: 0 ready (or nothing found in a narrowed run), 1 not ready, 2 wrong use, 3 inconclusive, 4 mapiready failed.
+"""
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from checker import __version__
+
+        typer.echo(f"mapiready {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog=_EXAMPLE_CHECK)
+def check(
+    server: Annotated[
+        list[str] | None, typer.Argument(metavar="SERVER…", help="Exchange servers; the first that answers is used.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Who signs in, as DOMAIN\\user or user@domain; without it the logged-on user.")
+    ] = None,
+    password_file: Annotated[
+        str | None,
+        typer.Option(help="File that holds the password. Else MAPIREADY_PASSWORD, the OS keyring, or a prompt."),
+    ] = None,
+    auth: Annotated[str | None, typer.Option(help="kerberos (default), negotiate, ntlm or basic.")] = None,
+    scheme: Annotated[str | None, typer.Option(help="http (default; messages are encrypted) or https.")] = None,
+    port: Annotated[str | None, typer.Option(help="Port of remote PowerShell; default 80, or 443 with https.")] = None,
+    path: Annotated[str | None, typer.Option(help="Path of remote PowerShell; default /PowerShell/.")] = None,
+    ca_file: Annotated[
+        str | None, typer.Option(help="PEM file of root certificates to trust, in place of the system's store.")
+    ] = None,
+    resolve: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT:ADDRESS[:PORT]", help="Ask this address for that host, for all connections."),
+    ] = None,
+    nameserver: Annotated[
+        str | None, typer.Option(metavar="ADDRESS[:PORT]", help="DNS server to ask in place of the system's.")
+    ] = None,
+    name: Annotated[list[str] | None, typer.Option(help="A name in use that no setting tells. Repeatable.")] = None,
+    vantage: Annotated[
+        str | None, typer.Option(metavar="inside|outside[:LABEL]", help="From where this machine looks.")
+    ] = None,
+    stage: Annotated[str | None, typer.Option(help="auto (default), prepare or verify.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this check or category. Repeatable.")] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="Not this check or category. Repeatable.")] = None,
+    servers: Annotated[list[str] | None, typer.Option(help="Judge only this server. Repeatable.")] = None,
+    sessions: Annotated[str | None, typer.Option(help="PowerShell sessions at once; default 4, at most 8.")] = None,
+    timeout: Annotated[str | None, typer.Option(help="Seconds for one step; default 30.")] = None,
+    deadline: Annotated[str | None, typer.Option(help="Seconds for the whole run; default 600.")] = None,
+    fail_on: Annotated[
+        str | None, typer.Option(help="Least severity for exit code 1: blocker, warning, advice.")
+    ] = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        list[str] | None, typer.Option(help="terminal (default), html or json. Repeatable with a folder.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(help="- for standard output (default), a file, or a folder for several formats.")
+    ] = None,
+    now: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Judge dates as of this time, such as the day of the switch.")
+    ] = None,
+    certificate_days: Annotated[
+        str | None, typer.Option(help="Days before its end at which a certificate expires soon; default 30.")
+    ] = None,
+    config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
+) -> None:
+    """Audit an Exchange organisation: is it ready for MAPI over HTTP?"""
+    from checker.settings import load_settings
+
+    settings = load_settings(
+        {
+            "server": server,
+            "user": user,
+            "password-file": password_file,
+            "auth": auth,
+            "scheme": scheme,
+            "port": port,
+            "path": path,
+            "ca-file": ca_file,
+            "resolve": resolve,
+            "nameserver": nameserver,
+            "name": name,
+            "vantage": vantage,
+            "stage": stage,
+            "only": only,
+            "skip": skip,
+            "servers": servers,
+            "sessions": sessions,
+            "timeout": timeout,
+            "deadline": deadline,
+            "fail-on": fail_on,
+            "format": format,
+            "output": output,
+            "now": now,
+            "certificate-days": certificate_days,
+        },
+        Path(config) if config else None,
+    )
+    from checker.results import exit_code
+
+    report = _audit(settings)
+    raise typer.Exit(exit_code(report, settings.fail_on))
+
+
+@app.command(epilog="Example: mapiready demo --scenario broken --output .")
+def demo(
+    scenario: Annotated[
+        str, typer.Option(help="Which organisation to start; 'mapiready lab --list' shows them.")
+    ] = "broken",
+    servers: Annotated[int | None, typer.Option(min=1, max=1000, help="How many servers (scenario large).")] = None,
+    output: Annotated[str, typer.Option(help="Folder for the HTML and JSON reports.")] = ".",
+) -> None:
+    """Start an Exchange organisation on loopback (the lab), audit it for real, and show the report."""
+    from checker.demo import demonstrate
+
+    raise typer.Exit(demonstrate(scenario, servers, output))
+
+
+@app.command(epilog="Example: mapiready lab --scenario healthy")
+def lab(
+    scenario: Annotated[str, typer.Option(help="Which organisation to start.")] = "broken",
+    servers: Annotated[int | None, typer.Option(min=1, max=1000, help="How many servers (scenario large).")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="A fault to add, by name. Repeatable.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Show the scenarios and faults, and end.")] = False,
+) -> None:
+    """Keep an Exchange organisation running on loopback, and show how to audit it."""
+    from checker.demo import keep_lab, list_lab
+
+    raise typer.Exit(list_lab() if list_ else keep_lab(scenario, servers, tuple(fault or ())))
+
+
+@app.command(name="list", epilog="Example: mapiready list")
+def list_checks() -> None:
+    """Show every check, what it needs, and the cmdlets that are sent for it."""
+    from checker.catalogue import list_text
+    from checker.output import print_text
+    from checker.plugins import find_checks
+
+    print_text(list_text(find_checks()))
+
+
+@app.command(epilog="Example: mapiready explain cert-names-cover")
+def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a check.")]) -> None:
+    """Explain a check: why it matters, how it is judged, how to mend it, and where Microsoft says so."""
+    from checker.catalogue import explain_text
+    from checker.output import print_text
+    from checker.plugins import find_checks
+
+    print_text(explain_text(find_checks(), check_id))
+
+
+@app.command(epilog="Example: mapiready render report.json --format html --output report.html")
+def render(
+    report: Annotated[
+        str, typer.Argument(metavar="REPORT.json", help="A JSON report of mapiready; - for standard input.")
+    ],
+    format: Annotated[  # noqa: A002 - the option's name
+        list[str] | None, typer.Option(help="terminal (default), html or json. Repeatable with a folder.")
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="- for standard output (default), a file, or a folder.")] = None,
+) -> None:
+    """Make another format of a report that was kept as JSON."""
+    from checker.output import plan_output
+    from checker.render import read_report, write_all
+    from checker.settings import KEYS
+
+    formats = KEYS["format"](format) if format else ()
+    assert isinstance(formats, tuple)
+    plan = plan_output(formats, output)
+    _say_written(write_all(read_report(report), plan))
+
+
+def _audit(settings: Settings) -> Report:
+    from checker.audit import audit_organisation
+    from checker.output import plan_output
+    from checker.password import find_password
+    from checker.progress import progress_on_terminal
+    from checker.render import write_all
+    from checker.results import ExitCode
+
+    plan = plan_output(settings.format, settings.output)
+    password = None if settings.user is None else find_password(settings.user, settings.password_file)
+    try:
+        with progress_on_terminal(sys.stderr.isatty()) as progress:
+            outcome = audit_organisation(settings, password, progress, lambda report: write_all(report, plan))
+    except KeyboardInterrupt:
+        typer.echo("Interrupted before there was anything to report.", err=True)
+        raise typer.Exit(ExitCode.INCONCLUSIVE) from None
+    _say_written(outcome.written)
+    for note in outcome.left_behind:
+        typer.echo(note, err=True)
+    return outcome.report
+
+
+def _say_written(files: tuple[Path, ...]) -> None:
+    for file in files:
+        typer.echo(f"Written: {file}", err=True)
+
+
+def main() -> None:
+    """The console script. Every foreseeable mistake ends in one sentence on standard error and its exit code."""
+    from checker.errors import UserError
+    from checker.results import ExitCode
+
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"mapiready: {error}", err=True)
+        sys.exit(ExitCode.USAGE)
+    except Exception as error:  # noqa: BLE001 - the last boundary: no traceback for a user
+        from checker.errors import MapireadyError
+
+        what = str(error) if isinstance(error, MapireadyError) else f"{type(error).__name__}: {error} (a defect)"
+        typer.echo(f"mapiready failed: {what}", err=True)
+        sys.exit(ExitCode.INTERNAL)

@@ -1,0 +1,25 @@
+"""The exceptions that may leave a module, as one tree.
+
+    MapireadyError
+      ├─ UserError                  the user can mend it: exit code 2
+      │    ├─ SettingsError         an option or a key of the file        (checker.settings)
+      │    ├─ SelectionError        --only, --skip, an id                 (checker.runner)
+      │    └─ ReportFileError       a report file that cannot be read     (reports.json_report)
+      ├─ DeclarationError           a check or fact that is declared wrongly (checker.declare): exit code 4
+      └─ OutputError                a report that could not be written    (checker.output): exit code 4
+
+Inside, `NotCollectedError` (checker.answers) carries "could not be had" from a check to the runner, and `ClixmlError`
+(checker.powershell.clixml) "this is no CLIXML" from the reader to whoever asked.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MapireadyError", "UserError"]
+
+
+class MapireadyError(Exception):
+    """The root of mapiready's own exceptions; the text is one clear sentence."""
+
+
+class UserError(MapireadyError):
+    """A mistake that the user can mend."""

@@ -1,0 +1,142 @@
+"""Where reports go: standard output or files, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker.errors import MapireadyError
+from checker.results import Report
+from checker.settings import SettingsError
+
+__all__ = ["OutputError", "OutputPlan", "plan_output", "write_atomically", "write_report"]
+
+FILE_STEM = "mapiready-report"
+
+
+class OutputError(MapireadyError):
+    """A report that could not be written; the sentence says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPlan:
+    """The formats for standard output and those for files."""
+
+    stdout: tuple[str, ...]
+    files: tuple[tuple[str, Path], ...]
+
+
+def plan_output(formats: tuple[str, ...], output: str | None) -> OutputPlan:
+    """Decides where each format goes, and makes sure that it can be written, before anything is audited.
+
+    One format goes to standard output, or to the file named. Several go into a folder, apart from the one for the
+    terminal, which is shown. Without --format the ending of the file decides.
+
+    Raises:
+        SettingsError: the options do not go together, or the place cannot be written to.
+    """
+    from reports import FORMATS
+
+    if output in (None, "-"):
+        if len(formats) > 1:
+            raise SettingsError(f"Several formats ({', '.join(formats)}) need a folder: --output FOLDER.")
+        return OutputPlan(formats or ("terminal",), ())
+    assert output is not None
+    path = Path(output).expanduser()
+    is_folder = path.is_dir() or output.endswith(("/", os.sep)) or len(formats) > 1
+    if not formats:
+        endings = {form.suffix: name for name, form in FORMATS.items()}
+        if not is_folder and path.suffix.lower() not in endings:
+            raise SettingsError(f"--output {output}: say which format with --format ({', '.join(FORMATS)}).")
+        formats = tuple(FORMATS) if is_folder else (endings[path.suffix.lower()],)
+    if not is_folder:
+        _probe(path.parent, path)
+        return OutputPlan((), ((formats[0], path),))
+    _probe(path, path)
+    files = tuple((name, path / (FILE_STEM + FORMATS[name].suffix)) for name in formats if name != "terminal")
+    return OutputPlan(tuple(name for name in formats if name == "terminal"), files)
+
+
+def _probe(folder: Path, named: Path) -> None:
+    try:
+        if folder == named:
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise SettingsError(f"--output {named} cannot be written: {error.strerror or error}.") from error
+
+
+def write_report(
+    report: Report, plan: OutputPlan, render: Callable[[str, Report, Mapping[str, object]], str]
+) -> tuple[Path, ...]:
+    """Renders and writes each format; gives the files written. `render(format, report, options)` makes the text.
+
+    Raises:
+        OutputError: a file could not be written; what could be shown on standard output has been.
+    """
+    for name in plan.stdout:
+        print_text(render(name, report, terminal_options()))
+    written = []
+    for name, path in plan.files:
+        write_atomically(path, render(name, report, {"width": 100, "colour": False, "ascii": False}))
+        written.append(path)
+    return tuple(written)
+
+
+def terminal_options() -> dict[str, object]:
+    """How wide standard output is, and what it can show."""
+    interactive = sys.stdout.isatty()
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    return {
+        "width": shutil.get_terminal_size((100, 24)).columns,
+        "colour": interactive and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb",
+        "ascii": not encoding.startswith("utf"),
+    }
+
+
+def print_text(text: str) -> None:
+    """Prints a rendered report: as UTF-8 bytes where standard output is a pipe or a UTF-8 terminal, so that nothing is
+    lost; replaced characters only on a terminal that cannot show them."""
+    if not text.endswith("\n"):
+        text += "\n"
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None:
+        sys.stdout.write(text)
+    else:
+        encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+        sys.stdout.flush()
+        try:
+            buffer.write(text.encode(encoding or "utf-8", errors="replace"))
+            buffer.flush()
+        except BrokenPipeError:
+            # Whoever read the report has seen enough; the exit code still tells the verdict.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file whole or not at all: to a temporary file beside it, then by renaming.
+
+    Raises:
+        OutputError: with the path and the reason.
+    """
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise OutputError(f"{path} could not be written: {error.strerror or error}.") from error

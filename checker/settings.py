@@ -1,0 +1,307 @@
+"""Options, one TOML file and defaults -> one frozen `Settings`. Every error names the option or the key.
+
+An option on the command line wins over the same name in the file, which wins over the default. A password is never an
+option and never a key; `checker.secrets` says where it comes from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
+
+from checker.errors import UserError
+from checker.facts.run import Vantage, VantagePoint
+from checker.results import FailOn, Stage
+
+__all__ = ["KEYS", "Authentication", "Scheme", "Settings", "SettingsError", "load_settings", "parse_vantage"]
+
+E = TypeVar("E", bound=Enum)
+
+_INSIDE = Vantage(VantagePoint.INSIDE, None)
+
+
+class SettingsError(UserError):
+    """An option or a key of the file that cannot be used: one sentence that names it and says what may stand there."""
+
+
+class Authentication(Enum):
+    """How to sign in to remote PowerShell."""
+
+    KERBEROS = "kerberos"
+    NEGOTIATE = "negotiate"
+    NTLM = "ntlm"
+    BASIC = "basic"
+
+
+class Scheme(Enum):
+    """How remote PowerShell is spoken: http with message encryption (as Exchange has it) or https."""
+
+    HTTP = "http"
+    HTTPS = "https"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One audit, whole. Times are seconds. `stage` None is auto; `ca_file` None is the system's trust store."""
+
+    server: tuple[str, ...]
+    user: str | None = None
+    password_file: Path | None = None
+    auth: Authentication = Authentication.KERBEROS
+    scheme: Scheme = Scheme.HTTP
+    port: int | None = None
+    path: str = "/PowerShell/"
+    ca_file: Path | None = None
+    resolve: tuple[str, ...] = ()
+    nameserver: str | None = None
+    name: tuple[str, ...] = ()
+    vantage: Vantage = _INSIDE
+    stage: Stage | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    sessions: int = 4
+    timeout: float = 30.0
+    deadline: float = 600.0
+    fail_on: FailOn = FailOn.BLOCKER
+    format: tuple[str, ...] = ()
+    output: str | None = None
+    now: datetime | None = None
+    certificate_days: int = 30
+
+    @property
+    def powershell_port(self) -> int:
+        """The port of remote PowerShell: as given, else that of the scheme."""
+        return self.port or (443 if self.scheme is Scheme.HTTPS else 80)
+
+
+# --- one value --------------------------------------------------------------------------------------------------------
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text that is not empty")
+    return value.strip()
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("must be a list of texts")  # noqa: TRY004 - all bad values are told alike
+    return tuple(_text(entry) for entry in value)
+
+
+def _path(value: object) -> Path:
+    return Path(_text(str(value) if isinstance(value, Path) else value)).expanduser()
+
+
+def _one_of(kind: type[E]) -> Callable[[object], E]:
+    def parse(value: object) -> E:
+        for member in kind:
+            if value is member or (isinstance(value, str) and value.strip().casefold() == member.value):
+                return member
+        raise ValueError("must be one of " + ", ".join(str(member.value) for member in kind))
+
+    return parse
+
+
+def _whole(least: int, most: int) -> Callable[[object], int]:
+    def parse(value: object) -> int:
+        number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return number
+
+    return parse
+
+
+def _seconds(least: float, most: float) -> Callable[[object], float]:
+    def parse(value: object) -> float:
+        try:
+            number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            raise ValueError(f"must be a number of seconds from {least:g} to {most:g}")
+        return number
+
+    return parse
+
+
+def _stage(value: object) -> Stage | None:
+    if value == "auto":
+        return None
+    try:
+        return _one_of(Stage)(value)
+    except ValueError:
+        raise ValueError("must be one of auto, prepare, verify") from None
+
+
+def parse_vantage(value: object) -> Vantage:
+    """ "inside", "outside", either with ":LABEL"."""
+    if isinstance(value, Vantage):
+        return value
+    point, colon, label = _text(value).partition(":")
+    try:
+        parsed = _one_of(VantagePoint)(point)
+    except ValueError:
+        raise ValueError("must be inside or outside, with :LABEL behind it if you like") from None
+    if colon and not label.strip():
+        raise ValueError("has a colon without a label behind it")
+    return Vantage(parsed, label.strip() or None)
+
+
+def _now(value: object) -> datetime:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            value = None
+    if not isinstance(value, datetime):
+        raise ValueError("must be a date and time such as 2027-01-31T08:00:00+01:00")  # noqa: TRY004
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _url_path(value: object) -> str:
+    path = _text(value)
+    if "://" in path or any(character.isspace() for character in path):
+        raise ValueError("must be the path alone, such as /PowerShell/")
+    return path if path.startswith("/") else "/" + path
+
+
+def _resolve(value: object) -> tuple[str, ...]:
+    from checker.network.names import parse_resolve
+
+    entries = _texts(value)
+    for entry in entries:
+        parse_resolve(entry)
+    return entries
+
+
+def _nameserver(value: object) -> str:
+    from checker.network.names import parse_nameserver
+
+    text = _text(value)
+    parse_nameserver(text)
+    return text
+
+
+def _formats(value: object) -> tuple[str, ...]:
+    from reports import FORMATS
+
+    names = _texts(value)
+    for name in names:
+        if name not in FORMATS:
+            raise ValueError("must be one of " + ", ".join(FORMATS))
+    return tuple(dict.fromkeys(names))
+
+
+KEYS: Mapping[str, Callable[[object], object]] = {
+    "server": _texts,
+    "user": _text,
+    "password-file": _path,
+    "auth": _one_of(Authentication),
+    "scheme": _one_of(Scheme),
+    "port": _whole(1, 65535),
+    "path": _url_path,
+    "ca-file": _path,
+    "resolve": _resolve,
+    "nameserver": _nameserver,
+    "name": _texts,
+    "vantage": parse_vantage,
+    "stage": _stage,
+    "only": _texts,
+    "skip": _texts,
+    "servers": _texts,
+    "sessions": _whole(1, 8),
+    "timeout": _seconds(0.1, 3600),
+    "deadline": _seconds(0.5, 86400),
+    "fail-on": _one_of(FailOn),
+    "format": _formats,
+    "output": _text,
+    "now": _now,
+    "certificate-days": _whole(1, 825),
+}
+"""What may stand in the file and on the command line (with -- before it), and how each is read."""
+
+_PATHS = ("password-file", "ca-file")
+
+
+def load_settings(options: Mapping[str, object], config: Path | None) -> Settings:
+    """The settings of a run from the options that were given (None or empty: not given) and the TOML file, if any.
+
+    Raises:
+        SettingsError: one sentence, naming the option or the file and key.
+    """
+    values: dict[str, object] = {}
+    if config is not None:
+        for key, value in _read(config).items():
+            values[key] = _parse(key, value, f"{config}: {key}")
+        for key in _PATHS:
+            path = values.get(key)
+            if isinstance(path, Path) and not path.is_absolute():
+                values[key] = config.parent / path
+    for key, value in options.items():
+        if value is not None and value not in ((), []):
+            label = "SERVER" if key == "server" else f"--{key}"
+            values[key] = _parse(key, value, label)
+    settings = Settings(**{"server": (), **{key.replace("-", "_"): value for key, value in values.items()}})  # type: ignore[arg-type]
+    _check(settings)
+    return settings
+
+
+def _parse(key: str, value: object, label: str) -> object:
+    try:
+        return KEYS[key](value)
+    except ValueError as error:
+        shown = value if isinstance(value, (str, int, float)) else None
+        raise SettingsError(f"{label} {error}{f'; {shown!r} is not' if shown is not None else ''}.") from error
+
+
+def _read(config: Path) -> Mapping[str, object]:
+    import tomllib
+
+    try:
+        with config.open("rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise SettingsError(f"--config {config} cannot be read: {error.strerror or error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{config} is not TOML: {error}.") from error
+    for key in content:
+        if "password" in key.replace("_", "-") and key != "password-file":
+            raise SettingsError(
+                f"{config}: a password does not belong in this file; take password-file, MAPIREADY_PASSWORD or the"
+                " keyring of the operating system."
+            )
+        if key not in KEYS:
+            near = key.replace("_", "-").casefold()
+            hint = f"; do you mean {near}?" if near in KEYS else f"; there are: {', '.join(KEYS)}."
+            raise SettingsError(f"{config}: there is no setting {key!r}{hint}")
+    return content
+
+
+def _check(settings: Settings) -> None:
+    """What is wrong only in combination."""
+    if not settings.server:
+        raise SettingsError("Name at least one Exchange server to connect to: mapiready check SERVER.")
+    for server in settings.server:
+        if any(character.isspace() or character in "/:@\\" for character in server.replace("::", "")):
+            raise SettingsError(
+                f"SERVER {server!r} must be a host name such as ex01.contoso.com; the scheme, port and path have"
+                " options of their own."
+            )
+    if settings.auth is Authentication.BASIC and settings.scheme is Scheme.HTTP:
+        raise SettingsError(
+            "--auth basic would send the password in clear text over http; take --scheme https with it."
+        )
+    if settings.auth is Authentication.BASIC and settings.user is None:
+        raise SettingsError("--auth basic needs --user.")
+    if settings.password_file is not None and settings.user is None:
+        raise SettingsError("--password-file is of no use without --user.")
