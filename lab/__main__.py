@@ -1,0 +1,62 @@
+"""`python -m lab --scenario NAME`: run an organisation until standard input ends or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from lab.faults import FAULTS
+from lab.organisation import RunningLab, start
+from lab.scenario import ScenarioError, scenario_names
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a lab; gives the exit code: 0, or 2 for a scenario or fault that there is not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab",
+        description="Run an Exchange organisation on loopback until standard input ends or Ctrl-C. "
+        "Prints one line of JSON that says where it is.",
+        epilog=f"Faults: {', '.join(sorted(FAULTS))}.",
+    )
+    parser.add_argument(
+        "--scenario", default="healthy", help=f"a name ({', '.join(scenario_names())}) or a .toml file; %(default)s"
+    )
+    parser.add_argument("--servers", type=int, help="how many servers, if not as many as the scenario has")
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME[:ARGUMENT]", help="may be repeated")
+    chosen = parser.parse_args(arguments)
+    try:
+        lab = start(chosen.scenario, faults=chosen.fault, servers=chosen.servers)
+    except ScenarioError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    with lab, suppress(KeyboardInterrupt):
+        sys.stdout.write(json.dumps(described(lab)) + "\n")
+        sys.stdout.flush()
+        while sys.stdin.read(4096):
+            pass
+    return 0
+
+
+def described(lab: RunningLab) -> dict[str, object]:
+    """What a client needs to know of a running lab. The password is the lab's own, and opens nothing else."""
+    return {
+        "scenario": lab.scenario.name,
+        "title": lab.scenario.title,
+        "now": lab.now.isoformat(),
+        "servers": list(lab.server_names),
+        "user": lab.user,
+        "password": lab.password,
+        "ca_file": str(lab.ca_file),
+        "nameserver": lab.nameserver,
+        "powershell_https_port": lab.powershell_https_port,
+        "resolve": list(lab.resolve),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""What stands behind a name: a layer 4 balancer that passes bytes on, or a reverse proxy that ends TLS itself."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import ssl
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
+
+import h11
+
+from lab.iis import site_answer
+from lab.journal import Journal
+from lab.pages import answer, matches
+from lab.scenario import Balancing, Name, Page, Proxy, Scenario, Server, Wire
+from lab.web import DROPPED, Listener, Request, Response, abort, listen, respond
+
+__all__ = ["start_balancer"]
+
+_CHUNK = 65536
+_HOP_BY_HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"})
+
+
+def start_balancer(
+    journal: Journal, scenario: Scenario, name: Name, ports: Mapping[str, int], tls: ssl.SSLContext | None
+) -> Listener:
+    """Start the listener of a name. `ports` are those of the servers' web sites, `tls` is for a reverse
+    proxy.
+
+    To be called inside the loop.
+    """
+    behind = [ports[server.name] for server in servers_up(scenario, name)]
+    turns = itertools.cycle(behind)
+
+    def choose() -> int:
+        match name.balancing:
+            case Balancing.SOURCE:
+                return behind[0]
+            case Balancing.ROUND_ROBIN:
+                return next(turns)
+
+    if name.wire is Wire.PLAIN_HTTP and name.proxy is None:
+        # Somebody has to speak HTTP where TLS is expected.
+        return _start_proxy(journal, name, Proxy(""), choose, tls)
+    if name.proxy is not None:
+        return _start_proxy(journal, name, name.proxy, choose, tls)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _pass_on(reader, writer, choose())
+
+    return listen(connected, tls=None, wire=name.wire)
+
+
+def servers_up(scenario: Scenario, name: Name) -> tuple[Server, ...]:
+    """The servers that the balancer uses.
+
+    A balancer that looks at their health uses those whose health page answers; when there is none, those that accept
+    connections; when there is none of these either, all: it is better to let clients see the servers' own failure.
+    """
+    servers = tuple(scenario.server(server) for server in name.servers)
+    if not name.health_checked:
+        return servers
+    accepting = tuple(server for server in servers if server.wire is Wire.NORMAL)
+    healthy = tuple(server for server in accepting if _health(server) == 200)
+    return healthy or accepting or servers
+
+
+def _health(server: Server) -> int:
+    return site_answer(server, Request("GET", "/mapi/healthcheck.htm", (), b"")).status
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    try:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        abort(writer)
+        return
+    there = asyncio.create_task(_copy(reader, inner_writer))
+    back = asyncio.create_task(_copy(inner_reader, writer))
+    try:
+        await asyncio.gather(there, back)
+    finally:
+        # A reset on one side is a reset on the other.
+        there.cancel()
+        back.cancel()
+        await asyncio.gather(there, back, return_exceptions=True)
+        inner_writer.transport.abort()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(_CHUNK):
+        writer.write(data)
+        await writer.drain()
+    if writer.can_write_eof():
+        with suppress(OSError):
+            writer.write_eof()
+
+
+# --- reverse proxy ----------------------------------------------------------------------------------------------------
+
+
+def _start_proxy(
+    journal: Journal, name: Name, proxy: Proxy, choose: Callable[[], int], tls: ssl.SSLContext | None
+) -> Listener:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner = _Inner(choose(), name.host)
+
+        async def handle(request: Request) -> Response:
+            for rule in proxy.rules:
+                if matches(request.path, rule.path):
+                    return answer(rule.page, request)
+            return _changed(proxy, request, await inner.ask(request))
+
+        try:
+            await respond(reader, writer, handle, journal, f"proxy {name.host}")
+        finally:
+            inner.close()
+
+    return listen(connected, tls=tls, wire=name.wire)
+
+
+def _changed(proxy: Proxy, request: Request, response: Response) -> Response:
+    """The server's answer as the proxy lets it through."""
+    if response is DROPPED:
+        return answer(Page.HAPROXY_503, request)
+    stripped = {header.casefold() for header in proxy.stripped}
+    headers = tuple((key, value) for key, value in response.headers if key.casefold() not in stripped)
+    if proxy.offered is not None and response.status == 401:
+        headers = tuple((key, value) for key, value in headers if key.casefold() != "www-authenticate")
+        headers += tuple(("WWW-Authenticate", scheme) for scheme in proxy.offered)
+    return replace(response, headers=headers)
+
+
+@dataclass(slots=True)
+class _Inner:
+    """The connection to a server that belongs to one connection of a client, so that NTLM would work through it."""
+
+    port: int
+    host: str
+    connection: h11.Connection | None = None
+    reader: asyncio.StreamReader | None = None
+    writer: asyncio.StreamWriter | None = None
+
+    async def ask(self, request: Request) -> Response:
+        """The server's answer; DROPPED when it gave none."""
+        try:
+            return await self._ask(request)
+        except (OSError, h11.ProtocolError):
+            self.close()
+            return DROPPED
+
+    def close(self) -> None:
+        """End the connection."""
+        if self.writer is not None:
+            self.writer.transport.abort()
+        self.connection = self.reader = self.writer = None
+
+    async def _ask(self, request: Request) -> Response:
+        if self.connection is None or self.reader is None or self.writer is None:
+            self.reader, self.writer = await asyncio.open_connection(
+                "127.0.0.1", self.port, ssl=_client_tls(), server_hostname=self.host
+            )
+            self.connection = h11.Connection(h11.CLIENT)
+        connection = self.connection
+        headers = [(key, value) for key, value in request.headers if key not in _HOP_BY_HOP]
+        if request.body:
+            headers.append(("content-length", str(len(request.body))))
+        data = connection.send(h11.Request(method=request.method, target=request.target, headers=headers)) or b""
+        if request.body:
+            data += connection.send(h11.Data(data=request.body)) or b""
+        data += connection.send(h11.EndOfMessage()) or b""
+        self.writer.write(data)
+        await self.writer.drain()
+        response = await _response(connection, self.reader)
+        if response.close:
+            self.close()
+        else:
+            connection.start_next_cycle()
+        return response
+
+
+async def _response(connection: h11.Connection, reader: asyncio.StreamReader) -> Response:
+    head: h11.Response | None = None
+    body = bytearray()
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(_CHUNK))
+        elif isinstance(event, h11.Response):
+            head = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+        elif isinstance(event, h11.EndOfMessage) and head is not None:
+            break
+        else:
+            return DROPPED
+    headers = tuple(
+        (key.decode("ascii"), value.decode("latin-1"))
+        for key, value in head.headers.raw_items()
+        if key.lower().decode("ascii") not in _HOP_BY_HOP
+    )
+    close = connection.our_state is not h11.DONE or connection.their_state is not h11.DONE
+    return Response(head.status_code, bytes(head.reason).decode("ascii"), headers, bytes(body), close=close)
+
+
+@cache
+def _client_tls() -> ssl.SSLContext:
+    """Proxies commonly do not verify the servers behind them; this one never does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context

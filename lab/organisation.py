@@ -1,0 +1,253 @@
+"""Starts and stops a whole organisation: one background thread for its web sites, balancers, DNS and PowerShell.
+
+with start("healthy", faults=["certificate-expired"]) as lab:
+    lab.resolve, lab.ca_file, lab.nameserver, lab.user, lab.password, lab.now …
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from lab.faults import apply
+from lab.journal import Journal, Seen
+from lab.scenario import Resolution, Role, Scenario, Server, Vantage, load, scaled
+
+if TYPE_CHECKING:
+    import ssl
+
+    from lab.pki import Authority
+    from lab.powershell import Endpoint
+
+__all__ = ["POWERSHELL_HTTPS_PORT", "RunningLab", "start"]
+
+POWERSHELL_HTTPS_PORT = 5986
+"""The nominal port of PowerShell over https. Exchange has it on 443, in the web site; here it is a listener apart."""
+
+_SOCKETS_PER_SERVER = 12
+
+
+@dataclass(slots=True)
+class RunningLab:
+    """A running organisation; stop it with `stop` or by leaving its `with`.
+
+    `resolve` says where everything really listens, as curl's --resolve with another port: HOST:PORT:127.0.0.1:PORT. A
+    name that DNS does not resolve at this vantage is not in it. `nameserver` is the ADDRESS:PORT of the organisation's
+    DNS server, `ca_file` the root that its clients trust.
+    """
+
+    scenario: Scenario
+    vantage: Vantage
+    ca_file: Path
+    resolve: tuple[str, ...] = ()
+    nameserver: str = ""
+    powershell_https_port: int = POWERSHELL_HTTPS_PORT
+    endpoints: dict[str, Endpoint] = field(default_factory=dict, repr=False)  # of remote PowerShell, by FQDN
+    web_journal: Journal = field(default_factory=Journal, repr=False)
+    at_stop: ExitStack = field(default_factory=ExitStack, repr=False)
+
+    @property
+    def now(self) -> datetime:
+        """The scenario's own now, by which its certificates are valid or not."""
+        return self.scenario.now
+
+    @property
+    def user(self) -> str:
+        """The user that is meant to audit."""
+        return self.scenario.powershell.users[0].name
+
+    @property
+    def password(self) -> str:
+        return self.scenario.powershell.users[0].password
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The FQDNs of the servers that have a PowerShell endpoint, newest build first."""
+        servers = sorted(_with_powershell(self.scenario), key=lambda server: server.version, reverse=True)
+        return tuple(server.fqdn for server in servers)
+
+    @property
+    def journal(self) -> tuple[Seen, ...]:
+        """Every request seen so far: those of the web sites and proxies, then those of remote PowerShell."""
+        return (
+            *self.web_journal.entries,
+            *(
+                Seen(
+                    listener=f"powershell {seen.scheme} {fqdn}",
+                    method=seen.method,
+                    path=seen.target,
+                    headers=seen.headers,
+                    authorization=seen.offered or None,
+                )
+                for fqdn, endpoint in self.endpoints.items()
+                for seen in tuple(endpoint.journal)
+            ),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every listener, connection and thread, and remove the files. Doing it twice does no harm."""
+        self.at_stop.close()
+
+
+def start(
+    scenario: Scenario | str | Path,
+    *,
+    faults: Sequence[str] = (),
+    servers: int | None = None,
+    vantage: Vantage = Vantage.INSIDE,
+    latency_per_request: float = 0.0,
+    latency_per_cmdlet: float = 0.0,
+    powershell: bool = True,
+    powershell_faults: Sequence[str] = (),
+    replay: Mapping[str, Path] | None = None,
+) -> RunningLab:
+    """Start an organisation: a Scenario as it is, or one by its name or file, with faults and a number of servers.
+
+    Args:
+        scenario: a Scenario, the name of a shipped one, or a .toml file.
+        faults: applied in order after the scenario's own (`lab.faults`).
+        servers: how many servers, if not as many as the scenario has.
+        vantage: from where its DNS is asked.
+        latency_per_request: seconds that each web answer takes.
+        latency_per_cmdlet: seconds that each cmdlet takes.
+        powershell: False leaves remote PowerShell out.
+        powershell_faults: what goes wrong on the way to every PowerShell endpoint (`lab.powershell.faults`).
+        replay: recorded Export-Clixml files that answer for cmdlets, by the cmdlet's name.
+
+    Raises:
+        ScenarioError: no such scenario or fault.
+        OSError: the system gives no more sockets.
+    """
+    if not isinstance(scenario, Scenario):
+        scenario = load(scenario, servers=servers)
+    elif servers is not None:
+        scenario = scaled(scenario, servers)
+    for fault in faults:
+        scenario = apply(scenario, fault)
+
+    from lab.pki import Authority
+    from lab.powershell import BackgroundLoop, start_endpoint
+
+    _allow_sockets(len(scenario.servers) * _SOCKETS_PER_SERVER)
+    folder = Path(tempfile.mkdtemp(prefix="lab-"))
+    lab = RunningLab(scenario, vantage, folder / "lab-root.pem")
+    with ExitStack() as started:  # what was started is stopped again when the rest fails
+        started.callback(shutil.rmtree, folder, ignore_errors=True)
+        authority = Authority(scenario.now, datetime.now(UTC), lab.ca_file)
+        loop = BackgroundLoop()
+        started.callback(loop.stop)
+        web = _Web(lab, latency_per_request)
+        started.callback(lambda: loop.run(web.stop()))
+        resolve = loop.run(web.start(authority))
+        for server in _with_powershell(scenario) if powershell else ():
+            endpoint = start_endpoint(
+                scenario,
+                server,
+                tls=authority.real_time_tls(server.fqdn),
+                replay=replay,
+                faults=powershell_faults,
+                cmdlet_latency=latency_per_cmdlet,
+                loop=loop,
+            )
+            started.callback(endpoint.stop)
+            lab.endpoints[server.fqdn] = endpoint
+            if vantage is not Vantage.OUTSIDE:
+                resolve.append(f"{server.fqdn}:80:127.0.0.1:{endpoint.http_port}")
+                resolve.append(f"{server.fqdn}:{POWERSHELL_HTTPS_PORT}:127.0.0.1:{endpoint.https_port}")
+        lab.resolve = tuple(resolve)
+        lab.at_stop = started.pop_all()
+    return lab
+
+
+class _Web:
+    """The listeners of an organisation's web sites, balancers and DNS server; both methods run inside the loop."""
+
+    def __init__(self, lab: RunningLab, latency: float) -> None:
+        self._lab = lab
+        self._latency = latency
+        self._stops: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    async def start(self, authority: Authority) -> list[str]:
+        """Start them; gives the entries of `resolve`."""
+        from lab.balancer import start_balancer
+        from lab.dns import start_name_server, zone
+        from lab.iis import start_site
+
+        lab, scenario = self._lab, self._lab.scenario
+        tls = {key: authority.tls(certificate) for key, certificate in scenario.certificates.items()}
+        by_name = {name.host.casefold(): tls[name.certificate] for name in scenario.names if name.certificate}
+        hosts = zone(scenario, lab.vantage)
+        ports: dict[str, int] = {}
+        resolve: list[str] = []
+        for server in scenario.servers:
+            if server.answers_clients:
+                server_tls = _choosing(tls[server.certificate], by_name)
+                site = start_site(lab.web_journal, server, server_tls, scenario.now, self._latency)
+                self._stops.append(site.stop)
+                ports[server.name] = site.port
+                if server.fqdn.casefold() in hosts:
+                    resolve.append(f"{server.fqdn}:443:127.0.0.1:{site.port}")
+        for name in scenario.names:
+            proxy_tls = tls[name.proxy.certificate] if name.proxy else None
+            listener = start_balancer(lab.web_journal, scenario, name, ports, proxy_tls)
+            self._stops.append(listener.stop)
+            if hosts.get(name.host.casefold()) is Resolution.ADDRESS:
+                resolve.append(f"{name.host}:443:127.0.0.1:{listener.port}")
+        name_server = await start_name_server(hosts)
+        self._stops.append(name_server.stop)
+        lab.nameserver = f"127.0.0.1:{name_server.port}"
+        return resolve
+
+    async def stop(self) -> None:
+        """Stop them."""
+        # Balancers first: they were started last, and hold connections to the sites.
+        for stop in reversed(self._stops):
+            await stop()
+        self._stops.clear()
+        await asyncio.sleep(0)  # the datagram socket is closed in the loop's next turn
+
+
+def _with_powershell(scenario: Scenario) -> tuple[Server, ...]:
+    return tuple(server for server in scenario.servers if Role.EDGE not in server.roles)
+
+
+def _choosing(tls: ssl.SSLContext, by_name: dict[str, ssl.SSLContext]) -> ssl.SSLContext:
+    """The same settings, with another certificate for those who ask for one of these names (SNI)."""
+    if by_name:
+
+        def chosen(connection: ssl.SSLObject, host: str | None, _context: ssl.SSLContext) -> None:
+            if host is not None and host.casefold() in by_name:
+                connection.context = by_name[host.casefold()]
+
+        tls.sni_callback = chosen
+    return tls
+
+
+def _allow_sockets(wanted: int) -> None:
+    """Raise this process's own limit of open files where the system sets a low one, as far as it lets us."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + 512
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))

@@ -1,0 +1,270 @@
+"""HTTP/1.1 on asyncio streams for the lab's servers: requests in, responses out, by h11. Knows nothing of Exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import ssl
+import struct
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
+
+import h11
+
+from lab.journal import Journal, Seen
+from lab.scenario import Wire
+
+__all__ = [
+    "DROPPED",
+    "Handler",
+    "Listener",
+    "Request",
+    "Response",
+    "abort",
+    "compressed",
+    "listen",
+    "respond",
+]
+
+_LARGEST_BODY = 4 * 1024 * 1024
+_CHUNK = 65536
+_TURNS_TO_CLOSE = 4  # of the loop, in which transports that were cut close their sockets
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request. Header names are in lower case; `path` is the target without its query."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    def first(self, name: str) -> str | None:
+        """The first value of a header."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer. Content-Length is added; `close` ends the connection after it."""
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    close: bool = False
+
+    def with_headers(self, *headers: tuple[str, str]) -> Response:
+        """The same with headers before its own."""
+        return replace(self, headers=(*headers, *self.headers))
+
+
+DROPPED = Response(0, "")
+"""No answer: the connection is cut."""
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+Connected: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Listener:
+    """A listening socket on loopback, and a task for each connection that came in by it."""
+
+    def __init__(self, bound: socket.socket) -> None:
+        self.port = int(bound.getsockname()[1])
+        self._bound = bound
+        self._accepting: asyncio.Task[None] | None = None
+        self._tasks: dict[asyncio.Task[None], socket.socket] = {}
+
+    def begin(self, serve: Callable[[socket.socket], Coroutine[None, None, None]]) -> None:
+        """Listen, and serve each connection."""
+        self._bound.listen(1024)
+        self._bound.setblocking(False)
+        self._accepting = asyncio.get_running_loop().create_task(self._accept(serve))
+
+    async def stop(self) -> None:
+        """Close the socket and every connection."""
+        connections = dict(self._tasks)
+        tasks = (*connections, *((self._accepting,) if self._accepting else ()))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(_TURNS_TO_CLOSE):
+            await asyncio.sleep(0)
+        for connection in connections.values():
+            connection.close()  # of a task that was ended before its first step; else it is closed already
+        self._bound.close()
+
+    async def _accept(self, serve: Callable[[socket.socket], Coroutine[None, None, None]]) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(self._bound)
+            task = loop.create_task(serve(connection))
+            self._tasks[task] = connection
+            task.add_done_callback(self._tasks.pop)
+
+
+def listen(connected: Connected, *, tls: ssl.SSLContext | None, wire: Wire = Wire.NORMAL) -> Listener:
+    """Listen on a free port of 127.0.0.1, in the way that `wire` says. To be called inside the loop."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.bind(("127.0.0.1", 0))
+    except OSError:
+        bound.close()
+        raise
+    listener = Listener(bound)
+    match wire:
+        case Wire.REFUSED:
+            pass  # Bound but not listening: the port is refused, and nobody else can take it meanwhile.
+        case Wire.RESET:
+            listener.begin(_reset)
+        case Wire.SILENT:
+            listener.begin(_silent)
+        case Wire.PLAIN_HTTP:
+            listener.begin(partial(_served, connected, None))
+        case Wire.NORMAL:
+            listener.begin(partial(_served, connected, tls))
+    return listener
+
+
+async def _served(connected: Connected, tls: ssl.SSLContext | None, connection: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    try:
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls)
+    except OSError:
+        connection.close()  # The handshake failed: the client will say why.
+        return
+    writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+    try:
+        await connected(reader, writer)
+        writer.close()
+        await writer.wait_closed()
+    except (OSError, asyncio.CancelledError):
+        # The client went away, or the lab stops.
+        abort(writer)
+
+
+async def _reset(connection: socket.socket) -> None:
+    with connection:
+        _linger_not(connection)
+
+
+async def _silent(connection: socket.socket) -> None:
+    with connection, suppress(OSError):
+        while await asyncio.get_running_loop().sock_recv(connection, _CHUNK):
+            pass
+
+
+def _linger_not(connection: socket.socket) -> None:
+    linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+def abort(writer: asyncio.StreamWriter) -> None:
+    """Cut the connection with a reset instead of an orderly end."""
+    connection = writer.get_extra_info("socket")
+    if connection is not None and connection.fileno() >= 0:
+        _linger_not(connection)
+    writer.transport.abort()
+
+
+async def respond(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler, journal: Journal, listener: str
+) -> None:
+    """Answer the requests of one connection until either side ends it."""
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=65536)
+    while True:
+        try:
+            request = await _request(connection, reader)
+        except h11.RemoteProtocolError:
+            # As HTTP.sys does, for instance when somebody speaks TLS to a port without it.
+            if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                await _send(connection, writer, _BAD_REQUEST)
+            return
+        if request is None:
+            return
+        journal.add(_seen(listener, request))
+        response = await handler(request)
+        if response is DROPPED:
+            abort(writer)
+            return
+        await _send(connection, writer, response, body=request.method != "HEAD")
+        if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
+            return
+        connection.start_next_cycle()
+
+
+async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> Request | None:
+    """The next whole request, None when the client has ended."""
+    head: h11.Request | None = None
+    body = bytearray()
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(_CHUNK))
+        elif isinstance(event, h11.Request):
+            head = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > _LARGEST_BODY:
+                raise h11.RemoteProtocolError("the body is too large", error_status_hint=413)
+        elif isinstance(event, h11.EndOfMessage) and head is not None:
+            headers = tuple((name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers)
+            return Request(head.method.decode("ascii"), head.target.decode("latin-1"), headers, bytes(body))
+        else:
+            return None
+
+
+_BAD_REQUEST = Response(
+    400,
+    "Bad Request",
+    (("Content-Type", "text/html; charset=us-ascii"), ("Server", "Microsoft-HTTPAPI/2.0")),
+    b"<h2>Bad Request - Invalid Verb</h2><hr><p>HTTP Error 400. The request verb is invalid.</p>",
+    close=True,
+)
+
+
+async def _send(
+    connection: h11.Connection, writer: asyncio.StreamWriter, response: Response, *, body: bool = True
+) -> None:
+    headers = [*response.headers, ("Content-Length", str(len(response.body)))]
+    if response.close:
+        headers.append(("Connection", "close"))
+    head = h11.Response(status_code=response.status, reason=response.reason.encode("ascii"), headers=headers)
+    data = connection.send(head) or b""
+    if body and response.body:
+        data += connection.send(h11.Data(data=response.body)) or b""
+    data += connection.send(h11.EndOfMessage()) or b""
+    writer.write(data)
+    await writer.drain()
+
+
+def _seen(listener: str, request: Request) -> Seen:
+    authorization = request.first("authorization")
+    return Seen(
+        listener=listener,
+        method=request.method,
+        path=request.target,
+        headers=tuple(name for name, _ in request.headers),
+        authorization=authorization.partition(" ")[0] if authorization is not None else None,
+    )
+
+
+def compressed(request: Request, response: Response) -> Response:
+    """The response as IIS sends it to a client that accepts gzip."""
+    by_iis = any(name == "Server" and value.startswith("Microsoft-IIS/") for name, value in response.headers)
+    if not response.body or not by_iis or "gzip" not in (request.first("accept-encoding") or ""):
+        return response
+    body = gzip.compress(response.body, mtime=0)
+    return replace(response, body=body).with_headers(("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
