@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from checker.declare import Check
-from checker.plugins import Registry
+from checker.plugins import Registry, find_checks
 from checker.results import Stage
 from checker.runner import SelectionError, words
 
-__all__ = ["explain_text", "list_text", "page"]
+__all__ = ["explain_text", "list_text", "page", "write_pages"]
 
 
 def list_text(registry: Registry) -> str:
@@ -87,3 +90,18 @@ def page(check: Check) -> str:
         lines += ["", f"## {heading}", "", text]
     lines += ["", "## Sources", "", *(f"- <{source}>" for source in info.sources)]
     return "\n".join(lines) + "\n"
+
+
+def write_pages(folder: Path) -> None:
+    """Writes the page of each built-in check into a folder, and removes the pages of checks that are gone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    checks = find_checks(plugins=False).checks
+    for check in checks.values():
+        (folder / f"{check.info.id}.md").write_text(page(check), encoding="utf-8", newline="\n")
+    for file in folder.glob("*.md"):
+        if file.stem not in checks:
+            file.unlink()
+
+
+if __name__ == "__main__":
+    write_pages(Path(sys.argv[1]))

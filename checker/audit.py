@@ -1,0 +1,144 @@
+"""Puts a run together: settings -> live sources -> runner -> report. The one place that knows both ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from checker import __version__
+from checker.answers import CmdletRunner, Network
+from checker.facts.run import GivenNames, Now, ServerSelection, Thresholds, Vantage
+from checker.network.live import LiveNetwork, NetworkSettings
+from checker.network.names import parse_nameserver, parse_resolve
+from checker.network.trust import load_trust
+from checker.plugins import Registry, find_checks
+from checker.powershell.session import PowerShellSettings, PowerShellSource
+from checker.results import Report
+from checker.runner import Progress, RunRequest, audit, choose
+from checker.secrets import Secret
+from checker.settings import Settings
+
+__all__ = ["Outcome", "audit_organisation"]
+
+_CLOSE_SECONDS = 5.0
+_CLOSE_SECONDS_INTERRUPTED = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run: the report, the files written, and what is to be told after the report."""
+
+    report: Report
+    written: tuple[Path, ...]
+    left_behind: tuple[str, ...]
+
+
+def audit_organisation(
+    settings: Settings,
+    password: Secret | None,
+    progress: Progress,
+    emit: Callable[[Report], tuple[Path, ...]],
+) -> Outcome:
+    """Audits an organisation and hands the report to `emit`, which shows or writes it.
+
+    Ctrl-C ends the gathering: `emit` gets the report of what is known, then the sessions are closed as far as that
+    goes.
+
+    Raises:
+        UserError: an option that cannot be used, before anything is sent.
+        KeyboardInterrupt: Ctrl-C before there was anything to report, or a second one.
+    """
+    return asyncio.run(_run(settings, password, progress, emit, find_checks()))
+
+
+async def _run(
+    settings: Settings,
+    password: Secret | None,
+    progress: Progress,
+    emit: Callable[[Report], tuple[Path, ...]],
+    registry: Registry,
+) -> Outcome:
+    _end_on_terminate()
+    started = datetime.now(UTC)
+    selection = choose(registry, settings.only, settings.skip)
+    resolve = dict(parse_resolve(entry) for entry in settings.resolve)
+    trust = load_trust(settings.ca_file)
+    shell = PowerShellSource(_powershell(settings, password, resolve, registry))
+    network = LiveNetwork(
+        NetworkSettings(
+            resolve=resolve,
+            nameserver=parse_nameserver(settings.nameserver) if settings.nameserver else None,
+            timeout=settings.timeout,
+        )
+    )
+    given: dict[type, object] = {
+        CmdletRunner: shell,
+        Network: network,
+        Now: Now(settings.now or started),
+        Vantage: settings.vantage,
+        GivenNames: GivenNames(settings.name),
+        ServerSelection: ServerSelection(frozenset(settings.servers) or None),
+        Thresholds: Thresholds(certificate_days=settings.certificate_days),
+        type(trust): trust,
+    }
+    request = RunRequest(
+        selection=selection,
+        stage=settings.stage,
+        deadline=settings.deadline,
+        started=started,
+        tool_version=__version__,
+        narrowed=_narrowed(settings),
+    )
+
+    async def close(interrupted: bool) -> None:
+        await network.close()
+        if not interrupted:
+            await shell.close(_CLOSE_SECONDS)
+
+    report = await audit(registry, given, request, progress=progress, notes=lambda: shell.notes, close=close)
+    told = len(shell.notes)
+    written = emit(report)
+    if report.interrupted:
+        await shell.close(_CLOSE_SECONDS_INTERRUPTED)
+    return Outcome(report, written, tuple(shell.notes[told:]))
+
+
+def _end_on_terminate() -> None:
+    """SIGTERM (a scheduler's stop) ends the gathering as Ctrl-C does, where the platform has it."""
+    task = asyncio.current_task()
+    assert task is not None
+    with suppress(NotImplementedError, ValueError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _powershell(
+    settings: Settings,
+    password: Secret | None,
+    resolve: Mapping[tuple[str, int], tuple[str, int | None]],
+    registry: Registry,
+) -> PowerShellSettings:
+    return PowerShellSettings(
+        servers=settings.server,
+        user=settings.user,
+        password=password,
+        auth=settings.auth,
+        scheme=settings.scheme,
+        port=settings.powershell_port,
+        path=settings.path,
+        ca_file=settings.ca_file,
+        resolve=resolve,
+        sessions=settings.sessions,
+        timeout=settings.timeout,
+        allowed=registry.allowed(),
+    )
+
+
+def _narrowed(settings: Settings) -> tuple[str, ...]:
+    """How the user narrowed the run, in the words of the options."""
+    chosen = {"--only": settings.only, "--skip": settings.skip, "--servers": settings.servers}
+    return tuple(f"{option} {', '.join(values)}" for option, values in chosen.items() if values)

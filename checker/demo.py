@@ -1,0 +1,122 @@
+"""The lab behind `mapiready demo` and `mapiready lab`: an organisation on loopback, audited as any other."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker.errors import UserError
+from checker.results import exit_code
+from checker.settings import load_settings
+
+if TYPE_CHECKING:
+    from lab.organisation import RunningLab
+
+__all__ = ["demonstrate", "keep_lab", "list_lab"]
+
+
+class LabError(UserError):
+    """The lab could not be started as asked; the sentence says why."""
+
+
+def demonstrate(scenario: str, servers: int | None, output: str) -> int:
+    """Starts a scenario, audits it over its sockets, shows the report and writes it as HTML and JSON.
+
+    Returns 0 when the demonstration worked, whatever the verdict; says which exit code `check` would have given.
+    """
+    from checker.audit import audit_organisation
+    from checker.output import plan_output
+    from checker.progress import progress_on_terminal
+    from checker.render import write_all
+    from checker.secrets import Secret
+
+    plan = plan_output(("terminal", "html", "json"), output)
+    with _start(scenario, servers, ()) as lab:
+        settings = load_settings(_options(lab), None)
+        _say(f"The lab runs {lab.scenario.title!r}: {lab.scenario.description}")
+        _say(
+            "It is real: sockets, TLS, WSMan and PSRP on loopback. As installed, Exchange takes Kerberos only; this lab"
+            " has Basic over https turned on, so that no domain is needed."
+        )
+        with progress_on_terminal(sys.stderr.isatty()) as progress:
+            outcome = audit_organisation(
+                settings, Secret(lab.password), progress, lambda report: write_all(report, plan)
+            )
+    for file in outcome.written:
+        _say(f"Written: {file.resolve()}")
+    code = exit_code(outcome.report, settings.fail_on)
+    _say(f"mapiready check would have ended with exit code {int(code)}.")
+    return 0
+
+
+def keep_lab(scenario: str, servers: int | None, faults: tuple[str, ...]) -> int:
+    """Keeps a scenario running until Ctrl-C, with a configuration file for `mapiready check` beside it."""
+    import tempfile
+
+    with _start(scenario, servers, faults) as lab, tempfile.TemporaryDirectory(prefix="mapiready-lab-") as folder:
+        password_file = Path(folder) / "password"
+        password_file.write_text(lab.password + "\n", encoding="utf-8")
+        password_file.chmod(0o600)
+        config = Path(folder) / "lab.toml"
+        config.write_text(_toml({**_options(lab), "password-file": str(password_file)}), encoding="utf-8")
+        print(f"The lab runs {lab.scenario.title!r}: {lab.scenario.description}")  # noqa: T201 - this is the command's output
+        print(f"Audit it from another terminal:\n\n  mapiready check --config {config}\n\nCtrl-C ends it.", flush=True)  # noqa: T201
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            return 0
+
+
+def list_lab() -> int:
+    """Prints the scenarios and the faults that can be added to them."""
+    from lab.faults import FAULTS
+    from lab.scenario import load, scenario_names
+
+    print("Scenarios")  # noqa: T201
+    for name in scenario_names():
+        print(f"  {name:10} {load(name).description}")  # noqa: T201
+    print("\nFaults (NAME or NAME:WHERE, see lab/faults.py)")  # noqa: T201
+    for name in sorted(FAULTS):
+        print(f"  {name}")  # noqa: T201
+    return 0
+
+
+def _start(scenario: str, servers: int | None, faults: tuple[str, ...]) -> RunningLab:
+    from lab.organisation import start
+    from lab.scenario import ScenarioError
+
+    try:
+        return start(scenario, faults=faults, servers=servers)
+    except ScenarioError as error:
+        raise LabError(str(error)) from error
+    except OSError as error:
+        raise LabError(f"The lab could not be started: {error.strerror or error}.") from error
+
+
+def _options(lab: RunningLab) -> dict[str, object]:
+    """The settings with which an administrator of this lab would call `mapiready check`."""
+    return {
+        "server": list(lab.server_names[:2]),
+        "user": lab.user,
+        "auth": "basic",
+        "scheme": "https",
+        "port": lab.powershell_https_port,
+        "ca-file": str(lab.ca_file),
+        "nameserver": lab.nameserver,
+        "resolve": list(lab.resolve),
+        "now": lab.now.isoformat(),
+    }
+
+
+def _toml(values: dict[str, object]) -> str:
+    """TOML of texts, numbers and lists of texts; JSON's strings are TOML's."""
+    import json
+
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - beside the report, which alone stands on standard output
