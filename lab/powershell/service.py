@@ -1,0 +1,506 @@
+"""The web server of one Exchange server's /PowerShell/: HTTP, sign-in, WSMan, and the faults that were asked for.
+
+One event loop carries it: no locks, waiting costs nothing, and stopping is cancelling.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import socket
+import ssl
+import struct
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+from uuid import UUID, uuid4
+
+from lab.powershell import soap
+from lab.powershell.authentication import NtlmAccounts, SignedIn, SignIn, Unfinished
+from lab.powershell.cmdlet import Call, Cmdlets
+from lab.powershell.encryption import EncryptionError, is_sealed, seal, unseal
+from lab.powershell.faults import Breakage, Injected, Injector
+from lab.powershell.loop import BackgroundLoop
+from lab.powershell.problems import (
+    Fault,
+    Stamp,
+    access_denied,
+    command_unknown,
+    not_a_configuration,
+    operation_timed_out,
+    shell_not_found,
+    too_many_shells,
+    wsman_fault,
+)
+from lab.powershell.web import Answer, HttpError, HttpRequest, page, read_request
+from lab.scenario import Authentication, PowerShell, Server, Wire
+
+if TYPE_CHECKING:
+    from lab.powershell.runspace import Shell
+
+__all__ = ["Endpoint", "Seen", "Settings"]
+
+_SOAP = "application/soap+xml;charset=UTF-8"
+_MOST_ENVELOPE = 512_000  # MaxEnvelopeSizekb 500
+_ACCOUNTS = NtlmAccounts()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an endpoint is to be. `certificate` (DER) makes NTLM over https require channel bindings to it."""
+
+    server: Server
+    powershell: PowerShell
+    domain: str
+    cmdlets: Cmdlets
+    tls: ssl.SSLContext | None
+    certificate: bytes | None
+    challenges: tuple[str, ...] | None
+    faults: Sequence[str]
+    request_latency: float
+    cmdlet_latency: Mapping[str, float] | float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One request that arrived, and what became of it. Of credentials there is only the scheme."""
+
+    scheme: str  # http, https
+    method: str
+    target: str
+    headers: tuple[str, ...]  # their names
+    offered: str  # the scheme of the Authorization header, "" without one
+    signed_in: str  # how the user really signed in: kerberos, ntlm, basic; "" when nobody is
+    user: str
+    encrypted: bool
+    step: str  # create, receive …; "" when it was not WSMan
+    status: int  # 0 when no answer was given
+
+
+@dataclass(slots=True)
+class _Connection:
+    scheme: str
+    sign_in: SignIn
+    protocol: str = ""  # of message encryption, once the client has used it
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way to its answer."""
+
+    connection: _Connection
+    request: HttpRequest
+    who: SignedIn | None = None
+    encrypted: bool = False
+    envelope: soap.Request | None = None
+    status: int = 0
+    broken: Injected | None = None
+
+
+class _DropError(Exception):
+    """Control flow: end the connection now, and how."""
+
+    def __init__(self, *, reset: bool = False) -> None:
+        super().__init__("reset" if reset else "drop")
+        self.reset = reset
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """A running (or stopped) endpoint; made by `lab.powershell.start_endpoint`.
+
+    `journal` has every request, `calls` every cmdlet that was run. Without a loop to share it has one of its own.
+    """
+
+    settings: Settings = field(repr=False)
+    shared_loop: BackgroundLoop | None = field(repr=False)
+    host: str = "127.0.0.1"
+    http_port: int = 0
+    https_port: int = 0
+    journal: list[Seen] = field(default_factory=list, repr=False)
+    calls: list[Call] = field(default_factory=list, repr=False)
+    _shells: dict[str, Shell] = field(default_factory=dict, repr=False)
+    _servers: list[asyncio.Server] = field(default_factory=list, repr=False)
+    _reserved: list[socket.socket] = field(default_factory=list, repr=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
+    _accounts: tuple[str, ...] = field(default=(), repr=False)
+    _loop: BackgroundLoop | None = field(default=None, repr=False)
+    _injector: Injector = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._injector = Injector(self.settings.faults)
+
+    @property
+    def open_shells(self) -> int:
+        """How many shells clients have opened and not deleted."""
+        return len(self._shells)
+
+    def start(self) -> None:
+        """Listen. For `start_endpoint` alone."""
+        self._loop = self.shared_loop or BackgroundLoop()
+        try:
+            self._loop.run(self._begin())
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Close everything: listeners, connections, shells. Doing it twice does no harm."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        try:
+            loop.run(self._end())
+        finally:
+            if self.shared_loop is None:
+                loop.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # --- life ---
+
+    async def _begin(self) -> None:
+        powershell = self.settings.powershell
+        if Authentication.NTLM in powershell.http | powershell.https:
+            self._accounts = _ACCOUNTS.add(powershell.users, self.settings.domain)
+        self.http_port = await self._listen("http", None)
+        self.https_port = await self._listen("https", self.settings.tls)
+
+    async def _end(self) -> None:
+        for server in self._servers:
+            server.close()
+        for reserved in self._reserved:
+            reserved.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for shell in list(self._shells.values()):
+            await shell.close()
+        self._shells.clear()
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
+        self._reserved.clear()
+        _ACCOUNTS.remove(self._accounts)
+        self._accounts = ()
+
+    async def _listen(self, scheme: str, tls: ssl.SSLContext | None) -> int:
+        wire = self.settings.powershell.wire
+        if scheme == "https" and tls is None:
+            return 0
+        if wire is Wire.REFUSED:
+            reserved = socket.socket()  # bound and never listening: the port is ours, and refuses
+            reserved.bind((self.host, 0))
+            self._reserved.append(reserved)
+            return int(reserved.getsockname()[1])
+        handler = {Wire.RESET: self._reset_at_once, Wire.SILENT: self._silent}.get(wire)
+        if handler is not None or wire is Wire.PLAIN_HTTP:
+            tls = None
+
+        async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            if task is not None:
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            try:
+                await (handler(writer) if handler is not None else self._connection(scheme, reader, writer))
+            except asyncio.CancelledError:
+                writer.transport.abort()
+            except OSError:
+                writer.transport.abort()  # the client went away
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(accepted, self.host, 0, ssl=tls)
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    async def _reset_at_once(self, writer: asyncio.StreamWriter) -> None:
+        _reset(writer)
+
+    async def _silent(self, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+        writer.close()
+
+    # --- HTTP ---
+
+    async def _connection(self, scheme: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        powershell, tls = self.settings.powershell, scheme == "https"
+        certificate = self.settings.certificate if tls else None
+        connection = _Connection(
+            scheme,
+            SignIn(
+                powershell.https if tls else powershell.http,
+                powershell.users,
+                self.settings.domain,
+                bindings=_end_point(certificate) if certificate else None,
+                challenges=self.settings.challenges,
+            ),
+        )
+        while True:
+            try:
+                request = await read_request(reader, writer)
+            except HttpError:
+                writer.write(Answer(400, page(400), "text/html", close=True).encoded("", by_http_sys=True))
+                await writer.drain()
+                return
+            if request is None:
+                return
+            exchange = _Exchange(connection, request)
+            try:
+                await self._answer(exchange, writer)
+            except _DropError as drop:
+                if drop.reset:
+                    _reset(writer)
+                return
+            finally:
+                self._note(exchange)
+
+    async def _answer(self, exchange: _Exchange, writer: asyncio.StreamWriter) -> None:
+        request = exchange.request
+        await asyncio.sleep(self.settings.request_latency)
+        answer = await self._answered(exchange)
+        broken = exchange.broken
+        if broken is not None and broken.kind is Breakage.SLOW:
+            await asyncio.sleep(broken.number)
+        if broken is not None and broken.kind is Breakage.GARBAGE:
+            answer = Answer(200, b"<<< this is not the answer >>>", _SOAP, self._headers())
+        by_http_sys = answer.status == 503
+        data = answer.encoded(request.headers.get("accept-encoding", ""), by_http_sys=by_http_sys)
+        if broken is not None and broken.kind is Breakage.TRUNCATE:
+            data = data[: len(data) - max(1, len(answer.body) // 2)]
+        exchange.status = answer.status
+        writer.write(data)
+        await writer.drain()
+        if broken is not None and broken.kind is Breakage.TRUNCATE:
+            raise _DropError
+        if request.headers.get("connection", "").casefold() == "close":
+            raise _DropError
+
+    def _headers(self) -> list[tuple[str, str]]:
+        server = self.settings.server
+        return [
+            ("request-id", str(uuid4())),
+            ("X-CalculatedBETarget", server.fqdn),
+            ("X-DiagInfo", server.name),
+            ("X-BEServer", server.name),
+            ("X-AspNet-Version", "4.0.30319"),
+            ("X-Powered-By", "ASP.NET"),
+            ("X-FEServer", server.name),
+        ]
+
+    def _page(self, status: int, *headers: tuple[str, str]) -> Answer:
+        return Answer(status, page(status), "text/html", [*self._headers(), *headers])
+
+    async def _answered(self, exchange: _Exchange) -> Answer:
+        request = exchange.request
+        if request.path.casefold().rstrip("/") != "/powershell":
+            return self._page(404)
+        outcome = exchange.connection.sign_in.step(request.headers.get("authorization"))
+        if isinstance(outcome, Unfinished):
+            return self._page(401, ("WWW-Authenticate", outcome.answer))
+        if not isinstance(outcome, SignedIn):
+            return self._page(401, *(("WWW-Authenticate", challenge) for challenge in outcome.challenges))
+        exchange.who = outcome
+        last = [("WWW-Authenticate", outcome.answer)] if outcome.answer else []
+        if request.method != "POST":
+            return self._page(405, *last)
+        if not request.body:
+            # A client that will encrypt signs in with an empty message first.
+            return Answer(200, headers=[*self._headers(), *last])
+        answer = await self._wsman(exchange)
+        return Answer(answer.status, answer.body, answer.content_type, [*answer.headers, *last])
+
+    # --- WSMan ---
+
+    async def _wsman(self, exchange: _Exchange) -> Answer:
+        try:
+            body = self._opened(exchange)
+            envelope = exchange.envelope = soap.read(body)
+        except (soap.SoapError, EncryptionError, UnicodeError):
+            return self._page(400)
+        due = exchange.broken = self._injector.due(envelope.step) if envelope.step in _STEPS else None
+        if due is not None:
+            match due.kind:
+                case Breakage.DROP:
+                    raise _DropError
+                case Breakage.RESET:
+                    raise _DropError(reset=True)
+                case Breakage.HANG:
+                    await asyncio.sleep(due.number)
+                    raise _DropError
+                case Breakage.HTTP:
+                    status = int(due.number)
+                    return Answer(status, headers=self._headers()) if due.empty else self._page(status)
+                case Breakage.WSMAN:
+                    return self._soap(exchange, wsman_fault(self._language, int(due.number)))
+        return self._soap(exchange, await self._carried_out(exchange, envelope))
+
+    @property
+    def _language(self) -> str:
+        return self.settings.powershell.locale
+
+    def _opened(self, exchange: _Exchange) -> bytes:
+        from spnego.exceptions import SpnegoError
+
+        content_type = exchange.request.headers.get("content-type", "")
+        if not is_sealed(content_type):
+            return exchange.request.body
+        context = exchange.who.context if exchange.who else None
+        if context is None:
+            raise EncryptionError("there is no key to open it with")
+        try:
+            body, exchange.connection.protocol = unseal(exchange.request.body, content_type, context)
+        except SpnegoError as error:
+            raise EncryptionError("the seal is broken") from error
+        exchange.encrypted = True
+        return body
+
+    def _soap(self, exchange: _Exchange, said: str | Fault) -> Answer:
+        relates_to = exchange.envelope.message_id if exchange.envelope else ""
+        status = 200
+        if isinstance(said, Fault):
+            status, said = 500, soap.fault(relates_to, said, self.settings.server.fqdn, self._language)
+        body, content_type = said.encode(), _SOAP
+        if exchange.encrypted and exchange.who is not None:
+            body, content_type = seal(body, exchange.connection.protocol, exchange.who.context)
+        return Answer(status, body, content_type, self._headers())
+
+    async def _carried_out(self, exchange: _Exchange, request: soap.Request) -> str | Fault:
+        from lab.powershell.runspace import PowerShellError
+
+        relates_to, language = request.message_id, self._language
+        if exchange.broken is not None and exchange.broken.kind is Breakage.RELATES_TO:
+            relates_to = f"uuid:{str(uuid4()).upper()}"
+        if request.step == "create":
+            return await self._create(exchange, request, relates_to)
+        shell = self._shells.get(request.shell_id.casefold())
+        if shell is None or exchange.who is None or shell.owner != exchange.who.principal:
+            return shell_not_found(language, request.shell_id)
+        command = request.command_id
+        try:
+            match request.step:
+                case "get":
+                    return soap.shell_state(request, relates_to, shell.shell_id, shell.owner, language)
+                case "command":
+                    command = command or uuid4()
+                    shell.begin(command, request.data)
+                    return soap.command_created(request, relates_to, command, language)
+                case "send":
+                    shell.feed(request.data, command)
+                    return soap.sent(request, relates_to, language)
+                case "receive":
+                    return await self._receive(shell, request, relates_to)
+                case "signal":
+                    return self._signal(shell, request, relates_to, command)
+                case "delete":
+                    del self._shells[request.shell_id.casefold()]
+                    await shell.close()
+                    return soap.deleted(request, relates_to, language)
+                case _:
+                    return not_a_configuration(language, request.resource)
+        except PowerShellError:
+            return wsman_fault(language, 2150858897)
+
+    async def _create(self, exchange: _Exchange, request: soap.Request, relates_to: str) -> str | Fault:
+        from lab.powershell.runspace import PowerShellError, Shell
+
+        language, who = self._language, exchange.who
+        if request.resource.casefold() != soap.CONFIGURATION.casefold():
+            return not_a_configuration(language, request.resource)
+        stamp = Stamp(self.settings.server.name, uuid4(), datetime.now(UTC))
+        if who is None or who.user is None or not who.user.remote_powershell:
+            return access_denied(language, stamp)
+        most = self.settings.powershell.sessions
+        if sum(shell.owner.casefold() == who.principal.casefold() for shell in self._shells.values()) >= most:
+            return too_many_shells(language, stamp, most)
+        shell_id = request.shell_id.upper() or str(uuid4()).upper()
+        shell = Shell(
+            shell_id=shell_id,
+            owner=who.principal,
+            user=who.user,
+            cmdlets=self.settings.cmdlets,
+            language=language,
+            latency=self._latency,
+            called=self.calls.append,
+        )
+        try:
+            shell.feed(request.data)
+        except PowerShellError:
+            return wsman_fault(language, 2150858897)
+        self._shells[shell_id.casefold()] = shell
+        address = f"{exchange.connection.scheme}://{self.settings.server.fqdn}/PowerShell/"
+        return soap.created(request, relates_to, shell_id, address, who.principal, language)
+
+    def _latency(self, cmdlet: str) -> float:
+        latency = self.settings.cmdlet_latency
+        return latency.get(cmdlet, 0.0) if isinstance(latency, Mapping) else latency
+
+    async def _receive(self, shell: Shell, request: soap.Request, relates_to: str) -> str | Fault:
+        command = request.command_id
+        if command is not None and not shell.knows(command):
+            return command_unknown(self._language, shell.shell_id, str(command).upper())
+        room = min(request.envelope_size, _MOST_ENVELOPE)
+        received = await shell.receive(command, request.timeout, room)
+        if received is None:
+            return operation_timed_out(self._language)
+        chunks, done = received
+        return soap.received(
+            request, relates_to, chunks, done=done if command is not None else None, language=self._language
+        )
+
+    def _signal(self, shell: Shell, request: soap.Request, relates_to: str, command: UUID | None) -> str | Fault:
+        if command is None or not shell.knows(command):
+            return command_unknown(self._language, shell.shell_id, str(command).upper())
+        if request.signal.casefold().endswith("terminate"):
+            shell.end(command)
+        else:
+            shell.stop(command)
+        return soap.signalled(request, relates_to, self._language)
+
+    def _note(self, exchange: _Exchange) -> None:
+        request, who = exchange.request, exchange.who
+        self.journal.append(
+            Seen(
+                scheme=exchange.connection.scheme,
+                method=request.method,
+                target=request.target,
+                headers=tuple(request.headers),
+                offered=request.headers.get("authorization", "").partition(" ")[0],
+                signed_in=who.scheme if who else "",
+                user=who.principal if who else "",
+                encrypted=exchange.encrypted,
+                step=exchange.envelope.step if exchange.envelope else "",
+                status=exchange.status,
+            )
+        )
+
+
+_STEPS = frozenset({"create", "command", "send", "receive", "signal", "delete"})
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection by a TCP reset: what is not sent is thrown away."""
+    linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    with contextlib.suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
+
+
+def _end_point(certificate: bytes) -> bytes:
+    """tls-server-end-point of a certificate (RFC 5929 4.1)."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import MD5, SHA1
+
+    algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
+    weak = algorithm is None or isinstance(algorithm, MD5 | SHA1)
+    digest = hashlib.new("sha256" if weak or algorithm is None else algorithm.name, certificate)
+    return b"tls-server-end-point:" + digest.digest()
