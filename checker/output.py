@@ -7,12 +7,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checker.errors import MapireadyError
-from checker.results import Report
 from checker.settings import SettingsError
+
+if TYPE_CHECKING:
+    from reports import Explanation, RenderOptions
 
 __all__ = ["OutputError", "OutputPlan", "plan_output", "write_atomically", "write_report"]
 
@@ -73,31 +76,35 @@ def _probe(folder: Path, named: Path) -> None:
 
 
 def write_report(
-    report: Report, plan: OutputPlan, render: Callable[[str, Report, Mapping[str, object]], str]
+    plan: OutputPlan, render: Callable[[str, RenderOptions], str], options: RenderOptions
 ) -> tuple[Path, ...]:
-    """Renders and writes each format; gives the files written. `render(format, report, options)` makes the text.
+    """Renders and writes each format; gives the files written. `options` are for standard output; a file has no width
+    and no colour.
 
     Raises:
         OutputError: a file could not be written; what could be shown on standard output has been.
     """
     for name in plan.stdout:
-        print_text(render(name, report, terminal_options()))
+        print_text(render(name, options))
     written = []
     for name, path in plan.files:
-        write_atomically(path, render(name, report, {"width": 100, "colour": False, "ascii": False}))
+        write_atomically(path, render(name, replace(options, width=100, colour=False, ascii_only=False)))
         written.append(path)
     return tuple(written)
 
 
-def terminal_options() -> dict[str, object]:
+def terminal_options(explanations: Mapping[str, Explanation]) -> RenderOptions:
     """How wide standard output is, and what it can show."""
+    from reports import RenderOptions
+
     interactive = sys.stdout.isatty()
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    return {
-        "width": shutil.get_terminal_size((100, 24)).columns,
-        "colour": interactive and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb",
-        "ascii": not encoding.startswith("utf"),
-    }
+    return RenderOptions(
+        width=shutil.get_terminal_size((100, 24)).columns,
+        colour=interactive and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
+        ascii_only=interactive and not encoding.startswith("utf"),
+        explanations=explanations,
+    )
 
 
 def print_text(text: str) -> None:

@@ -1,0 +1,64 @@
+"""The tool against the lab, as `mapiready check` runs it: one call that starts an organisation and gives the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from checker.audit import audit_organisation
+from checker.results import Finding, Report, Status
+from checker.runner import NoProgress
+from checker.secrets import Secret
+from checker.settings import Settings, load_settings
+from lab.organisation import RunningLab, start
+from lab.scenario import Scenario
+
+__all__ = ["audit", "audit_running", "by_status", "key", "settings_for"]
+
+
+def settings_for(lab: RunningLab, **options: Any) -> Settings:
+    """The settings of an administrator of this lab: Basic over https, its CA, its DNS, its now."""
+    return load_settings(
+        {
+            "server": list(lab.server_names[:2]),
+            "user": lab.user,
+            "auth": "basic",
+            "scheme": "https",
+            "port": lab.powershell_https_port,
+            "ca-file": str(lab.ca_file),
+            "nameserver": lab.nameserver,
+            "resolve": list(lab.resolve),
+            "now": lab.now,
+            "timeout": 5,
+            "deadline": 60,
+            **{name.replace("_", "-"): value for name, value in options.items()},
+        },
+        None,
+    )
+
+
+def audit_running(lab: RunningLab, **options: Any) -> Report:
+    """The report of a run against a lab that is up."""
+
+    def emit(_report: Report) -> tuple[Path, ...]:
+        return ()
+
+    settings = settings_for(lab, **options)
+    return audit_organisation(settings, Secret(lab.password), NoProgress(), emit).report
+
+
+def audit(scenario: str | Scenario, faults: Sequence[str] = (), **options: Any) -> Report:
+    """Starts a scenario with faults, audits it, stops it."""
+    with start(scenario, faults=faults) as lab:
+        return audit_running(lab, **options)
+
+
+def key(finding: Finding) -> str:
+    """A finding as the tables write it: "check subject"."""
+    return f"{finding.check} {finding.subject.name}"
+
+
+def by_status(report: Report, status: Status) -> set[str]:
+    """The findings that ended so."""
+    return {key(finding) for finding in report.findings if finding.status is status}
