@@ -15,6 +15,7 @@ Text in here comes from servers: it is data, never markup and never to be matche
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -228,8 +229,14 @@ class CmdletAnswer:
 class CmdletRunner(Protocol):
     """Sends cmdlets. Remote PowerShell is one implementation, a snapshot another (law 14)."""
 
-    async def run(self, call: CmdletCall) -> CmdletAnswer | NotCollected:
-        """The answer, or why there is none (a terminating error gives none). Never raises for a server's fault."""
+    async def run(
+        self, call: CmdletCall, *, keep: Callable[[PSValue], PSValue] | None = None
+    ) -> CmdletAnswer | NotCollected:
+        """The answer, or why there is none (a terminating error gives none). Never raises for a server's fault.
+
+        `keep` reduces each object to what is wanted of it while the answer arrives, maybe in another thread, so that
+        50,000 mailboxes need not be held whole.
+        """
         ...
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from checker import __version__
 from checker.answers import CmdletRunner, Network
-from checker.facts.run import GivenNames, Now, ServerSelection, Thresholds, Vantage
+from checker.facts.run import GivenNames, MailboxScope, Now, ServerSelection, Thresholds, Vantage
 from checker.network.live import LiveNetwork, NetworkSettings
 from checker.network.names import parse_nameserver, parse_resolve
 from checker.network.trust import load_trust
@@ -82,6 +82,7 @@ async def _run(
         Now: Now(settings.now or started),
         Vantage: settings.vantage,
         GivenNames: GivenNames(settings.name),
+        MailboxScope: MailboxScope(settings.mailboxes),
         ServerSelection: ServerSelection(frozenset(settings.servers) or None),
         Thresholds: Thresholds(certificate_days=settings.certificate_days),
         type(trust): trust,

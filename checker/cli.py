@@ -90,6 +90,9 @@ def check(
     only: Annotated[list[str] | None, typer.Option(help="Only this check or category. Repeatable.")] = None,
     skip: Annotated[list[str] | None, typer.Option(help="Not this check or category. Repeatable.")] = None,
     servers: Annotated[list[str] | None, typer.Option(help="Judge only this server. Repeatable.")] = None,
+    mailboxes: Annotated[
+        str | None, typer.Option(help="auto (default: where there are at most 5,000), all or none.")
+    ] = None,
     sessions: Annotated[str | None, typer.Option(help="PowerShell sessions at once; default 4, at most 8.")] = None,
     timeout: Annotated[str | None, typer.Option(help="Seconds for one step; default 30.")] = None,
     deadline: Annotated[str | None, typer.Option(help="Seconds for the whole run; default 600.")] = None,
@@ -131,6 +134,7 @@ def check(
             "only": only,
             "skip": skip,
             "servers": servers,
+            "mailboxes": mailboxes,
             "sessions": sessions,
             "timeout": timeout,
             "deadline": deadline,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from checker.errors import UserError
-from checker.facts.run import Vantage, VantagePoint
+from checker.facts.run import MailboxMode, Vantage, VantagePoint
 from checker.results import FailOn, Stage
 
 __all__ = ["KEYS", "Authentication", "Scheme", "Settings", "SettingsError", "load_settings", "parse_vantage"]
@@ -65,6 +65,7 @@ class Settings:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
+    mailboxes: MailboxMode = MailboxMode.AUTO
     sessions: int = 4
     timeout: float = 30.0
     deadline: float = 600.0
@@ -219,6 +220,7 @@ KEYS: Mapping[str, Callable[[object], object]] = {
     "only": _texts,
     "skip": _texts,
     "servers": _texts,
+    "mailboxes": _one_of(MailboxMode),
     "sessions": _whole(1, 8),
     "timeout": _seconds(0.1, 3600),
     "deadline": _seconds(0.5, 86400),

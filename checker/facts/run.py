@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-__all__ = ["GivenNames", "Now", "ServerSelection", "Thresholds", "TrustStore", "Vantage", "VantagePoint"]
+__all__ = [
+    "GivenNames",
+    "MailboxMode",
+    "MailboxScope",
+    "Now",
+    "ServerSelection",
+    "Thresholds",
+    "TrustStore",
+    "Vantage",
+    "VantagePoint",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,21 @@ class Thresholds:
     """Settings that judge. `certificate_days` is the most days before expiry at which a certificate "expires soon"."""
 
     certificate_days: int
+
+
+class MailboxMode(Enum):
+    """Whether mailboxes are looked at: AUTO looks when there are at most 5,000."""
+
+    AUTO = "auto"
+    ALL = "all"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxScope:
+    """--mailboxes."""
+
+    mode: MailboxMode
 
 
 @dataclass(frozen=True, slots=True)
