@@ -21,7 +21,8 @@ from checker.powershell.session import PowerShellSettings, PowerShellSource
 from checker.results import Report
 from checker.runner import Progress, RunRequest, audit, choose
 from checker.secrets import Secret
-from checker.settings import Settings
+from checker.settings import Settings, SettingsError
+from checker.waivers import Waiver, refuse_far_ends
 
 __all__ = ["Outcome", "audit_organisation"]
 
@@ -94,6 +95,7 @@ async def _run(
         started=started,
         tool_version=__version__,
         narrowed=_narrowed(settings),
+        waivers=_waivers(settings, settings.now or started),
     )
 
     async def close(interrupted: bool) -> None:
@@ -137,6 +139,16 @@ def _powershell(
         timeout=settings.timeout,
         allowed=registry.allowed(),
     )
+
+
+def _waivers(settings: Settings, now: datetime) -> tuple[Waiver, ...]:
+    if not settings.waivers:
+        return ()
+    try:
+        refuse_far_ends(settings.waiver, now)
+    except ValueError as error:
+        raise SettingsError(f"A waiver {error}.") from error
+    return settings.waiver
 
 
 def _narrowed(settings: Settings) -> tuple[str, ...]:

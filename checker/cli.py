@@ -111,6 +111,9 @@ def check(
     certificate_days: Annotated[
         str | None, typer.Option(help="Days before its end at which a certificate expires soon; default 30.")
     ] = None,
+    no_waivers: Annotated[
+        bool, typer.Option("--no-waivers", help="Count accepted findings as the failures that they are.")
+    ] = False,
     config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
 ) -> None:
     """Audit an Exchange organisation: is it ready for MAPI over HTTP?"""
@@ -143,6 +146,7 @@ def check(
             "output": output,
             "now": now,
             "certificate-days": certificate_days,
+            "waivers": False if no_waivers else None,
         },
         Path(config) if config else None,
     )

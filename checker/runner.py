@@ -43,6 +43,7 @@ from checker.results import (
     readiness_of,
     sort_findings,
 )
+from checker.waivers import Waiver, apply_waivers
 
 __all__ = [
     "Facts",
@@ -407,6 +408,7 @@ class RunRequest:
     started: datetime
     tool_version: str
     narrowed: tuple[str, ...]
+    waivers: tuple[Waiver, ...]
 
 
 async def audit(
@@ -440,13 +442,15 @@ async def audit(
     organization = facts.value(OrganizationConfig)
     name = organization.name if isinstance(organization, OrganizationConfig) else None
     subject = Subject(SubjectKind.ORGANISATION, name) if name else ORGANISATION
-    findings = judge(request.selection, registry, facts.value, stage, subject)
+    judged = judge(request.selection, registry, facts.value, stage, subject)
     servers = _subjects(facts.value(ExchangeServer), lambda server: server.name)
     names = _subjects(facts.value(NameInUse), lambda name_in_use: name_in_use.host)
     seconds = time.monotonic() - begun
     vantage = given[Vantage]
     now = given[Now]
     assert isinstance(now, Now)
+    waived, waiver_notes = apply_waivers(judged, request.waivers, now.at)
+    findings = sort_findings(waived)
     readiness = readiness_of(
         findings, narrowed=bool(request.narrowed), servers_judged=len(servers), interrupted=interrupted
     )
@@ -464,7 +468,7 @@ async def audit(
         names=names,
         narrowed=request.narrowed,
         interrupted=interrupted,
-        notes=(*registry.problems, *facts.problems, *notes()),
+        notes=(*registry.problems, *facts.problems, *waiver_notes, *notes()),
         findings=findings,
         timings=tuple(sorted(facts.timings, key=lambda timing: (-timing.seconds, timing.what))),
         readiness=readiness,

@@ -17,6 +17,7 @@ from typing import TypeVar
 from checker.errors import UserError
 from checker.facts.run import MailboxMode, Vantage, VantagePoint
 from checker.results import FailOn, Stage
+from checker.waivers import Waiver, read_waivers
 
 __all__ = ["KEYS", "Authentication", "Scheme", "Settings", "SettingsError", "load_settings", "parse_vantage"]
 
@@ -74,6 +75,8 @@ class Settings:
     output: str | None = None
     now: datetime | None = None
     certificate_days: int = 30
+    waiver: tuple[Waiver, ...] = ()
+    waivers: bool = True
 
     @property
     def powershell_port(self) -> int:
@@ -133,6 +136,12 @@ def _seconds(least: float, most: float) -> Callable[[object], float]:
         return number
 
     return parse
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")  # noqa: TRY004
+    return value
 
 
 def _stage(value: object) -> Stage | None:
@@ -229,6 +238,8 @@ KEYS: Mapping[str, Callable[[object], object]] = {
     "output": _text,
     "now": _now,
     "certificate-days": _whole(1, 825),
+    "waiver": read_waivers,
+    "waivers": _yes_or_no,
 }
 """What may stand in the file and on the command line (with -- before it), and how each is read."""
 

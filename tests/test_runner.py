@@ -120,6 +120,7 @@ async def run(
         started=NOW,
         tool_version="0",
         narrowed=narrowed,
+        waivers=(),
     )
     given: dict[type, object] = {Now: Now(NOW), Vantage: Vantage(VantagePoint.INSIDE, None)}
     return await audit(found, given, request, progress=NoProgress(), notes=tuple, close=nothing_to_close)
