@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from uuid import uuid4
 
@@ -47,7 +47,7 @@ def start_site(journal: Journal, server: Server, tls: ssl.SSLContext, now: datet
     To be called inside the loop.
     """
     name = f"https {server.fqdn}"
-    date = ("Date", format_datetime(now, usegmt=True))
+    date = ("Date", format_datetime(now.astimezone(UTC), usegmt=True))
 
     async def handle(request: Request) -> Response:
         await asyncio.sleep(latency)

@@ -143,7 +143,8 @@ def start(
         scenario = apply(scenario, fault)
 
     from lab.pki import Authority
-    from lab.powershell import BackgroundLoop, start_endpoint
+    from lab.powershell import start_endpoint
+    from lab.powershell.loop import BackgroundLoop
 
     _allow_sockets(len(scenario.servers) * _SOCKETS_PER_SERVER)
     folder = Path(tempfile.mkdtemp(prefix="lab-"))

@@ -194,7 +194,7 @@ def _leaf(certificate: Certificate, now: datetime, key: _PrivateKey, signer: _Si
         names = x509.SubjectAlternativeName([x509.DNSName(name) for name in certificate.names])
         builder = builder.add_extension(names, critical=False)
     if certificate.usages is not None:
-        usages = [_USAGES.get(usage) or x509.ObjectIdentifier(usage) for usage in certificate.usages]
+        usages = [_USAGES[usage] for usage in certificate.usages]
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
     if signer:
         # Exchange's own self-signed certificate has none.

@@ -32,6 +32,7 @@ from typing import Any, TypeVar
 __all__ = [
     "AS_INSTALLED",
     "PROBES",
+    "USAGES",
     "Authentication",
     "Balancing",
     "Certificate",
@@ -68,6 +69,10 @@ EnumT = TypeVar("EnumT", bound=Enum)
 
 AS_INSTALLED = ("Ntlm", "OAuth", "Negotiate")
 """IISAuthenticationMethods of /mapi after setup (Set-MapiVirtualDirectory's page)."""
+
+
+USAGES = ("serverAuth", "clientAuth", "anyExtendedKeyUsage")
+"""The extended key usages that a certificate may have."""
 
 
 class ScenarioError(Exception):
@@ -557,7 +562,7 @@ class _Table:
 
     def host(self, key: str, default: str | None) -> str | None:
         value = self.get(key, str, default)
-        if value is not None and not re.fullmatch(r"[A-Za-z0-9_.-]{1,253}", value):
+        if value is not None and not _HOST.fullmatch(value):
             raise self.error(key, f"must be a host name, not {_shown(value)}")
         return value
 
@@ -634,7 +639,10 @@ class _Table:
                 raise ScenarioError(f"{self.scenario}: {self.where(key)} is not known{hint.rstrip('?')}.")
 
 
-_MOST_DAYS = 20_000
+_MOST_DAYS = 5_000
+_FIRST_YEAR, _LAST_YEAR = 2010, 2100
+_HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}")
+_LONGEST_COMMON_NAME = 64  # X.520
 _KINDS: dict[type, str] = {
     str: "a text",
     int: "a whole number",
@@ -659,6 +667,8 @@ def _scenario(name: str, table: _Table) -> Scenario:
     now = table.must("now", datetime)
     if now.tzinfo is None:
         raise table.error("now", "needs an offset: write 2026-03-02T09:00:00Z")
+    if not _FIRST_YEAR <= now.year <= _LAST_YEAR:
+        raise table.error("now", f"must lie between {_FIRST_YEAR} and {_LAST_YEAR}")
     organisation = _organisation(table.table("organisation"))
     clients = table.table("clients")
     internal = clients.host("internal", f"mail.{organisation.domain}")
@@ -802,6 +812,9 @@ def _rules(table: _Table) -> tuple[Rule, ...]:
 
 def _names(table: _Table, servers: Sequence[Server], hosts: _Hosts) -> tuple[Name, ...]:
     behind = tuple(server.name for server in servers if server.answers_clients)
+    for host in table.values:
+        if not _HOST.fullmatch(host):
+            raise table.error(host, "must be a host name")
     known: dict[str, None] = dict.fromkeys(
         host for host in (hosts.internal, hosts.external, hosts.autodiscover, *table.values) if host
     )
@@ -845,7 +858,7 @@ def _certificate(table: _Table, hosts: tuple[str, ...]) -> Certificate:
     names = table.strings("names", hosts)
     base = Certificate(None, ())
     certificate = Certificate(
-        common_name=table.url("common_name", names[0] if names else hosts[0]),
+        common_name=table.url("common_name", (names or hosts)[0][:_LONGEST_COMMON_NAME]),
         names=names,
         issuer=table.choice("issuer", Issuer, base.issuer),
         not_before=table.duration("not_before", base.not_before),
@@ -855,6 +868,14 @@ def _certificate(table: _Table, hosts: tuple[str, ...]) -> Certificate:
         chain=table.choice("chain", Chain, base.chain),
         broken_signature=bool(table.get("broken_signature", bool, False)),
     )
+    for name in names:
+        if not _HOST.fullmatch(name.removeprefix("*.")):
+            raise table.error("names", f"must be host names, not {_shown(name)}")
+    if certificate.common_name is not None and len(certificate.common_name) > _LONGEST_COMMON_NAME:
+        raise table.error("common_name", f"must be at most {_LONGEST_COMMON_NAME} characters long")
+    for usage in certificate.usages or ():
+        if usage not in USAGES:
+            raise table.error("usages", f"must be of {', '.join(USAGES)}, not {_shown(usage)}")
     if certificate.not_after <= certificate.not_before:
         raise table.error("not_after", "must be later than not_before")
     table.finish()

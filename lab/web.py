@@ -150,9 +150,11 @@ async def _served(connected: Connected, tls: ssl.SSLContext | None, connection: 
         await connected(reader, writer)
         writer.close()
         await writer.wait_closed()
-    except (OSError, asyncio.CancelledError):
-        # The client went away, or the lab stops.
-        abort(writer)
+    except OSError:
+        abort(writer)  # The client went away.
+    except BaseException:
+        abort(writer)  # The lab stops; or a defect of its own, which must not leave a client waiting.
+        raise
 
 
 async def _reset(connection: socket.socket) -> None:
