@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checker.answers import NotCollected
+from checker.answers import CmdletCall, CmdletRunner, CmdletSpec, NotCollected, Reason
+from checker.declare import fact
+from checker.facts.reading import bags, boolean, text, version
+from checker.facts.versions import SP1, Version
 from checker.results import Subject, SubjectKind
 
-__all__ = ["OrganizationConfig"]
+__all__ = ["OrganizationConfig", "organization_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +29,44 @@ class OrganizationConfig:
     @property
     def subject(self) -> Subject:
         return Subject(SubjectKind.ORGANISATION, self.name)
+
+
+@fact(cmdlets=(CmdletSpec("Get-OrganizationConfig"), CmdletSpec("Get-ExchangeServer", ("Identity",))))
+async def organization_config(runner: CmdletRunner) -> OrganizationConfig | NotCollected:
+    """The organisation; when its switch is absent, the version of the server that answered tells why."""
+    answer = await runner.run(CmdletCall.of("Get-OrganizationConfig"))
+    if isinstance(answer, NotCollected):
+        return answer
+    bag = next(iter(bags(answer)), None)
+    name = text(bag, "Name") if bag else None
+    if bag is None or name is None:
+        return NotCollected(
+            Reason.MALFORMED,
+            f"Get-OrganizationConfig, run by {answer.server}, gave no organisation; see that the account may view the"
+            " organisation's settings (View-Only Organization Management).",
+        )
+    if isinstance(name, NotCollected):
+        return name
+    switch = boolean(bag, "MapiHttpEnabled")
+    if isinstance(switch, NotCollected) and switch.reason is Reason.PROPERTY_ABSENT:
+        switch = await _why_absent(runner, answer.server, switch)
+    return OrganizationConfig(
+        name=name,
+        mapi_http_enabled=switch,
+        modern_authentication=boolean(bag, "OAuth2ClientProfileEnabled"),
+        answered_by=answer.server,
+    )
+
+
+async def _why_absent(runner: CmdletRunner, server: str, absent: NotCollected) -> NotCollected:
+    answer = await runner.run(CmdletCall.of("Get-ExchangeServer", Identity=server))
+    if isinstance(answer, NotCollected):
+        return absent
+    versions = [version(bag, "AdminDisplayVersion") for bag in bags(answer)]
+    if len(versions) != 1 or not isinstance(versions[0], Version) or versions[0] >= SP1:
+        return absent
+    return NotCollected(
+        Reason.PROPERTY_ABSENT,
+        f"{server} ({versions[0]}) ran Get-OrganizationConfig and does not know the setting MapiHttpEnabled;"
+        " connect to a server of Exchange 2013 SP1 or newer.",
+    )
