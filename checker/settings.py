@@ -97,7 +97,7 @@ def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, (list, tuple)):
-        raise ValueError("must be a list of texts")  # noqa: TRY004 - all bad values are told alike
+        raise ValueError("must be a list of texts")
     return tuple(_text(entry) for entry in value)
 
 
@@ -140,7 +140,7 @@ def _seconds(least: float, most: float) -> Callable[[object], float]:
 
 def _yes_or_no(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004
+        raise ValueError("must be true or false")
     return value
 
 
@@ -174,7 +174,7 @@ def _now(value: object) -> datetime:
         except ValueError:
             value = None
     if not isinstance(value, datetime):
-        raise ValueError("must be a date and time such as 2027-01-31T08:00:00+01:00")  # noqa: TRY004
+        raise ValueError("must be a date and time such as 2027-01-31T08:00:00+01:00")
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 

@@ -42,7 +42,7 @@ def read_waivers(value: object) -> tuple[Waiver, ...]:
         ValueError: what is wrong with which of them, to be put behind the name of the file.
     """
     if not isinstance(value, (list, tuple)):
-        raise ValueError("must be written as [[waiver]] tables")  # noqa: TRY004 - all bad values are told alike
+        raise ValueError("must be written as [[waiver]] tables")
     return tuple(_read(entry, number) for number, entry in enumerate(value, 1))
 
 
@@ -50,7 +50,7 @@ def _read(entry: object, number: int) -> Waiver:
     if isinstance(entry, Waiver):
         return entry
     if not isinstance(entry, Mapping):
-        raise ValueError(f"number {number} must be a table")  # noqa: TRY004
+        raise ValueError(f"number {number} must be a table")
     unknown = set(entry) - {"check", "subject", "reason", "until"}
     if unknown:
         raise ValueError(f"number {number} has no use for {', '.join(sorted(map(str, unknown)))}")
@@ -122,7 +122,7 @@ def apply_waivers(
             )
         )
     notes += [
-        f"The waiver of {waiver.check} on {waiver.subject} (until {waiver.until}) accepts nothing: there is no such failure."
+        f"The waiver of {waiver.check} on {waiver.subject} (until {waiver.until}) accepts nothing: no such failure."
         for key, waiver in valid.items()
         if key not in used
     ]
