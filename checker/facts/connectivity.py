@@ -188,5 +188,5 @@ def _results(objects: Iterable[Bag], server: str, identity: str) -> tuple[ProbeR
 
 
 def _said(bag: Bag, name: str) -> str:
-    read = text(bag, name)
+    read = text(bag, name, 1 << 16)
     return shown(read, 2000) if isinstance(read, str) else ""

@@ -21,7 +21,7 @@ from checker.facts.versions import Version
 __all__ = ["Bag", "bags", "boolean", "shown", "strings", "text", "url", "version"]
 
 _DEPTH = 4  # levels of values within values: no real object needs more, and a cycle gets no further
-_LONGEST = 1 << 16  # characters of a text: no name, URL or stack trace is longer
+_LONGEST = 1 << 16  # characters of a text: no stack trace is longer
 _MOST = 1 << 12  # items that are joined to one text
 _TRUE = frozenset({"true", "$true", "1"})
 _FALSE = frozenset({"false", "$false", "0"})
@@ -48,13 +48,15 @@ def bags(answer: CmdletAnswer) -> tuple[Bag, ...]:
     return tuple(found)
 
 
-def text(bag: Bag, name: str) -> str | None | NotCollected:
-    """The text of a property; None when it is there and empty."""
+def text(bag: Bag, name: str, most: int = 4096) -> str | None | NotCollected:
+    """The text of a property; None when it is there and empty. No name in Active Directory is longer than `most`."""
     value = _look_up(bag, name)
     if value is None or isinstance(value, NotCollected):
         return value
     read = _text(value)
-    return _malformed(bag, name, "text") if read is None else read.strip() or None
+    if read is None or len(read) > most:
+        return _malformed(bag, name, "text")
+    return read.strip() or None
 
 
 def boolean(bag: Bag, name: str) -> bool | NotCollected:
@@ -123,7 +125,7 @@ def url(bag: Bag, name: str) -> str | None | NotCollected:
     members = _members(value)
     for part in ("originalstring", "absoluteuri"):
         read = _text(members[part]) if part in members else None
-        if read and read.strip():
+        if read and read.strip() and len(read) <= 4096:
             return read.strip()
     return text(bag, name)
 

@@ -1,0 +1,1 @@
+"""Checks on what Exchange's own probes say."""

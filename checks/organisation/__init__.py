@@ -1,0 +1,1 @@
+"""Checks on the organisation's own settings."""

@@ -1,0 +1,1 @@
+"""Checks on Exchange servers: what they are and how they do."""

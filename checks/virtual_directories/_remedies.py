@@ -1,0 +1,50 @@
+"""How the URL of a MAPI directory is mended: with a name that is there already, and with the methods that are set."""
+
+from checker import Advice, Cmdlet, NotCollected
+from checker.facts.directories import MapiVirtualDirectory
+from checker.facts.urls import is_single_label, read_mapi_url, usable_host
+from checker.results import Step
+
+__all__ = ["first_host", "host_of", "set_url"]
+
+
+def set_url(directory: MapiVirtualDirectory, parameter: str, host: str | None) -> list[Step]:
+    """The steps that give a directory its InternalUrl or ExternalUrl.
+
+    Set-MapiVirtualDirectory wants IISAuthenticationMethods with each URL and replaces what there was, so the present
+    ones are repeated; when they are not known, or no name is (None), it is advice.
+    """
+    methods = directory.authentication_methods
+    present = "those that are set" if isinstance(methods, NotCollected) else ", ".join(methods)
+    if host is not None and not isinstance(methods, NotCollected):
+        url = f"https://{host}/mapi"
+        return [
+            Cmdlet(
+                "Set-MapiVirtualDirectory",
+                Identity=directory.identity,
+                **{parameter: url},
+                IISAuthenticationMethods=methods,
+            )
+        ]
+    name = f"https://{host}/mapi" if host else "https://NAME/mapi, where NAME is the one that clients shall use"
+    return [
+        Advice(
+            "administrator",
+            f"Set {parameter} of {directory.identity} with Set-MapiVirtualDirectory to {name}, and give in the same"
+            f" command all its IISAuthenticationMethods ({present}): the cmdlet wants them and replaces them.",
+        )
+    ]
+
+
+def first_host(*candidates: str | None | NotCollected) -> str | None:
+    """The first of these that is a full DNS name."""
+    for candidate in candidates:
+        host = usable_host(candidate) if isinstance(candidate, str) else None
+        if host is not None and not is_single_label(host):
+            return host
+    return None
+
+
+def host_of(url: str | None | NotCollected) -> str | None:
+    """The DNS name in a configured URL."""
+    return read_mapi_url(url).host if isinstance(url, str) else None
