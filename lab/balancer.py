@@ -84,10 +84,10 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, p
         await asyncio.gather(there, back)
     finally:
         # A reset on one side is a reset on the other.
+        inner_writer.transport.abort()
         there.cancel()
         back.cancel()
         await asyncio.gather(there, back, return_exceptions=True)
-        inner_writer.transport.abort()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

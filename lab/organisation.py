@@ -218,9 +218,8 @@ class _Web:
 
     async def stop(self) -> None:
         """Stop them."""
-        # Balancers first: they were started last, and hold connections to the sites.
-        for stop in reversed(self._stops):
-            await stop()
+        # All at once: a balancer's connection ends when the site behind it does.
+        await asyncio.gather(*(stop() for stop in self._stops))
         self._stops.clear()
         await asyncio.sleep(0)  # the datagram socket is closed in the loop's next turn
 

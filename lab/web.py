@@ -34,6 +34,7 @@ __all__ = [
 _LARGEST_BODY = 4 * 1024 * 1024
 _CHUNK = 65536
 _TURNS_TO_CLOSE = 4  # of the loop, in which transports that were cut close their sockets
+_SECONDS_TO_END = 1.0  # for tasks whose connection was ended; who waits longer is cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +78,18 @@ Connected: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Aw
 
 
 class Listener:
-    """A listening socket on loopback, and a task for each connection that came in by it."""
+    """A listening socket on loopback, and a task for each connection that came in by it.
+
+    Stopping ends the sockets and lets the tasks run out: a task that is cancelled while it accepts or shakes hands can
+    lose a socket that nobody closes then.
+    """
 
     def __init__(self, bound: socket.socket) -> None:
         self.port = int(bound.getsockname()[1])
         self._bound = bound
         self._accepting: asyncio.Task[None] | None = None
         self._tasks: dict[asyncio.Task[None], socket.socket] = {}
+        self._stopping = False
 
     def begin(self, serve: Callable[[socket.socket], Coroutine[None, None, None]]) -> None:
         """Listen, and serve each connection."""
@@ -93,21 +99,32 @@ class Listener:
 
     async def stop(self) -> None:
         """Close the socket and every connection."""
+        self._stopping = True
+        if self._accepting is not None:
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as waker:
+                waker.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(waker, ("127.0.0.1", self.port))
+                await self._accepting
+        self._bound.close()
         connections = dict(self._tasks)
-        tasks = (*connections, *((self._accepting,) if self._accepting else ()))
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in connections.values():
+            with suppress(OSError):  # its client was faster
+                connection.shutdown(socket.SHUT_RDWR)
+        if connections:
+            _, late = await asyncio.wait(connections, timeout=_SECONDS_TO_END)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*connections, return_exceptions=True)
         for _ in range(_TURNS_TO_CLOSE):
             await asyncio.sleep(0)
-        for connection in connections.values():
-            connection.close()  # of a task that was ended before its first step; else it is closed already
-        self._bound.close()
 
     async def _accept(self, serve: Callable[[socket.socket], Coroutine[None, None, None]]) -> None:
         loop = asyncio.get_running_loop()
         while True:
             connection, _ = await loop.sock_accept(self._bound)
+            if self._stopping:
+                connection.close()
+                return
             task = loop.create_task(serve(connection))
             self._tasks[task] = connection
             task.add_done_callback(self._tasks.pop)
