@@ -110,7 +110,7 @@ class ScenarioCmdlets:
         yield Output(write(self._objects.organisation()))
 
     def _servers(self, call: Call) -> Iterator[Said]:
-        chosen = self._chosen(call, "GetExchangeServer", "Identity", self.scenario.servers)
+        chosen = self._chosen(call, f"{_TASKS}.GetExchangeServer", "Identity", self.scenario.servers)
         if isinstance(chosen, Problem):
             yield chosen
             return

@@ -98,14 +98,15 @@ class _Exchange:
     envelope: soap.Request | None = None
     status: int = 0
     broken: Injected | None = None
+    ending: Breakage | None = None
 
 
 class _DropError(Exception):
     """Control flow: end the connection now, and how."""
 
-    def __init__(self, *, reset: bool = False) -> None:
-        super().__init__("reset" if reset else "drop")
-        self.reset = reset
+    def __init__(self, how: Breakage) -> None:
+        super().__init__(how.value)
+        self.how = how
 
 
 @dataclass(slots=True)
@@ -185,8 +186,6 @@ class Endpoint:
         for shell in list(self._shells.values()):
             await shell.close()
         self._shells.clear()
-        for server in self._servers:
-            await server.wait_closed()
         self._servers.clear()
         self._reserved.clear()
         _ACCOUNTS.remove(self._accounts)
@@ -211,6 +210,9 @@ class Endpoint:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             try:
+                if tls is not None:
+                    # Here and not in start_server, so that a handshake that never comes ends with everything else.
+                    await writer.start_tls(tls)
                 await (handler(writer) if handler is not None else self._connection(scheme, reader, writer))
             except asyncio.CancelledError:
                 writer.transport.abort()
@@ -219,7 +221,7 @@ class Endpoint:
             finally:
                 writer.close()
 
-        server = await asyncio.start_server(accepted, self.host, 0, ssl=tls)
+        server = await asyncio.start_server(accepted, self.host, 0)
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 
@@ -255,19 +257,24 @@ class Endpoint:
             if request is None:
                 return
             exchange = _Exchange(connection, request)
-            try:
-                await self._answer(exchange, writer)
-            except _DropError as drop:
-                if drop.reset:
+            data = await self._data(exchange)
+            self._note(exchange)  # before the client can know
+            writer.write(data)
+            await writer.drain()
+            if exchange.ending is not None:
+                if exchange.ending is Breakage.RESET:
                     _reset(writer)
                 return
-            finally:
-                self._note(exchange)
 
-    async def _answer(self, exchange: _Exchange, writer: asyncio.StreamWriter) -> None:
+    async def _data(self, exchange: _Exchange) -> bytes:
+        """What goes over the wire; nothing when the connection is to end without an answer."""
         request = exchange.request
         await asyncio.sleep(self.settings.request_latency)
-        answer = await self._answered(exchange)
+        try:
+            answer = await self._answered(exchange)
+        except _DropError as drop:
+            exchange.ending = drop.how
+            return b""
         broken = exchange.broken
         if broken is not None and broken.kind is Breakage.SLOW:
             await asyncio.sleep(broken.number)
@@ -277,13 +284,11 @@ class Endpoint:
         data = answer.encoded(request.headers.get("accept-encoding", ""), by_http_sys=by_http_sys)
         if broken is not None and broken.kind is Breakage.TRUNCATE:
             data = data[: len(data) - max(1, len(answer.body) // 2)]
-        exchange.status = answer.status
-        writer.write(data)
-        await writer.drain()
-        if broken is not None and broken.kind is Breakage.TRUNCATE:
-            raise _DropError
+            exchange.ending = Breakage.DROP
         if request.headers.get("connection", "").casefold() == "close":
-            raise _DropError
+            exchange.ending = Breakage.DROP
+        exchange.status = answer.status
+        return data
 
     def _headers(self) -> list[tuple[str, str]]:
         server = self.settings.server
@@ -331,12 +336,12 @@ class Endpoint:
         if due is not None:
             match due.kind:
                 case Breakage.DROP:
-                    raise _DropError
+                    raise _DropError(Breakage.DROP)
                 case Breakage.RESET:
-                    raise _DropError(reset=True)
+                    raise _DropError(Breakage.RESET)
                 case Breakage.HANG:
                     await asyncio.sleep(due.number)
-                    raise _DropError
+                    raise _DropError(Breakage.DROP)
                 case Breakage.HTTP:
                     status = int(due.number)
                     return Answer(status, headers=self._headers()) if due.empty else self._page(status)

@@ -71,7 +71,10 @@ async def read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         HttpError: it is no request.
     """
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        begin = await reader.read(1)
+        if begin and not begin.isalpha():
+            raise HttpError("that is not HTTP")  # a TLS handshake, for one, would wait for ever
+        head = begin + await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as error:
         if error.partial:
             raise HttpError("the request ends in its head") from error
