@@ -1,0 +1,1 @@
+"""Remote PowerShell: the CLIXML reader (`clixml`) and the live session (`session`). Nothing is imported here."""
