@@ -40,5 +40,5 @@ async def _settled() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    for _ in range(3):
+    for _ in range(4):
         await asyncio.sleep(0)  # transports close their sockets in callbacks of the loop's next turns

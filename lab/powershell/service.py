@@ -8,13 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import socket
 import ssl
-import struct
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
@@ -36,7 +34,8 @@ from lab.powershell.problems import (
     wsman_fault,
 )
 from lab.powershell.web import Answer, HttpError, HttpRequest, page, read_request
-from lab.scenario import Authentication, PowerShell, Server, Wire
+from lab.scenario import Authentication, PowerShell, Server
+from lab.web import Listener, abort, listen
 
 if TYPE_CHECKING:
     from lab.powershell.runspace import Shell
@@ -124,9 +123,8 @@ class Endpoint:
     journal: list[Seen] = field(default_factory=list, repr=False)
     calls: list[Call] = field(default_factory=list, repr=False)
     _shells: dict[str, Shell] = field(default_factory=dict, repr=False)
-    _servers: list[asyncio.Server] = field(default_factory=list, repr=False)
-    _reserved: list[socket.socket] = field(default_factory=list, repr=False)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
+    _listeners: list[Listener] = field(default_factory=list, repr=False)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _accounts: tuple[str, ...] = field(default=(), repr=False)
     _loop: BackgroundLoop | None = field(default=None, repr=False)
     _injector: Injector = field(init=False, repr=False)
@@ -171,66 +169,29 @@ class Endpoint:
         powershell = self.settings.powershell
         if Authentication.NTLM in powershell.http | powershell.https:
             self._accounts = _ACCOUNTS.add(powershell.users, self.settings.domain)
-        self.http_port = await self._listen("http", None)
-        self.https_port = await self._listen("https", self.settings.tls)
+        self.http_port = self._listen("http", None)
+        self.https_port = self._listen("https", self.settings.tls) if self.settings.tls is not None else 0
 
     async def _end(self) -> None:
-        for server in self._servers:
-            server.close()
-        for reserved in self._reserved:
-            reserved.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._stopping.set()
         for shell in list(self._shells.values()):
             await shell.close()
         self._shells.clear()
-        self._servers.clear()
-        self._reserved.clear()
+        await asyncio.gather(*(listener.stop() for listener in self._listeners))
+        self._listeners.clear()
         _ACCOUNTS.remove(self._accounts)
         self._accounts = ()
 
-    async def _listen(self, scheme: str, tls: ssl.SSLContext | None) -> int:
-        wire = self.settings.powershell.wire
-        if scheme == "https" and tls is None:
-            return 0
-        if wire is Wire.REFUSED:
-            reserved = socket.socket()  # bound and never listening: the port is ours, and refuses
-            reserved.bind((self.host, 0))
-            self._reserved.append(reserved)
-            return int(reserved.getsockname()[1])
-        handler = {Wire.RESET: self._reset_at_once, Wire.SILENT: self._silent}.get(wire)
-        if handler is not None or wire is Wire.PLAIN_HTTP:
-            tls = None
+    def _listen(self, scheme: str, tls: ssl.SSLContext | None) -> int:
+        listener = listen(partial(self._connection, scheme), tls=tls, wire=self.settings.powershell.wire)
+        self._listeners.append(listener)
+        return listener.port
 
-        async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            if task is not None:
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-            try:
-                if tls is not None:
-                    # Here and not in start_server, so that a handshake that never comes ends with everything else.
-                    await writer.start_tls(tls)
-                await (handler(writer) if handler is not None else self._connection(scheme, reader, writer))
-            except asyncio.CancelledError:
-                writer.transport.abort()
-            except OSError:
-                writer.transport.abort()  # the client went away
-            finally:
-                writer.close()
-
-        server = await asyncio.start_server(accepted, self.host, 0)
-        self._servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
-
-    async def _reset_at_once(self, writer: asyncio.StreamWriter) -> None:
-        _reset(writer)
-
-    async def _silent(self, writer: asyncio.StreamWriter) -> None:
-        await asyncio.Event().wait()
-        writer.close()
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but not longer than the endpoint lives."""
+        if seconds:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
 
     # --- HTTP ---
 
@@ -263,13 +224,13 @@ class Endpoint:
             await writer.drain()
             if exchange.ending is not None:
                 if exchange.ending is Breakage.RESET:
-                    _reset(writer)
+                    abort(writer)
                 return
 
     async def _data(self, exchange: _Exchange) -> bytes:
         """What goes over the wire; nothing when the connection is to end without an answer."""
         request = exchange.request
-        await asyncio.sleep(self.settings.request_latency)
+        await self._sleep(self.settings.request_latency)
         try:
             answer = await self._answered(exchange)
         except _DropError as drop:
@@ -277,7 +238,7 @@ class Endpoint:
             return b""
         broken = exchange.broken
         if broken is not None and broken.kind is Breakage.SLOW:
-            await asyncio.sleep(broken.number)
+            await self._sleep(broken.number)
         if broken is not None and broken.kind is Breakage.GARBAGE:
             answer = Answer(200, b"<<< this is not the answer >>>", _SOAP, self._headers())
         by_http_sys = answer.status == 503
@@ -340,7 +301,7 @@ class Endpoint:
                 case Breakage.RESET:
                     raise _DropError(Breakage.RESET)
                 case Breakage.HANG:
-                    await asyncio.sleep(due.number)
+                    await self._sleep(due.number)
                     raise _DropError(Breakage.DROP)
                 case Breakage.HTTP:
                     status = int(due.number)
@@ -490,14 +451,6 @@ class Endpoint:
 
 
 _STEPS = frozenset({"create", "command", "send", "receive", "signal", "delete"})
-
-
-def _reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection by a TCP reset: what is not sent is thrown away."""
-    linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-    with contextlib.suppress(OSError):
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    writer.transport.abort()
 
 
 def _end_point(certificate: bytes) -> bytes:
