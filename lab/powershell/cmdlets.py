@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from lab.powershell.clixml import write
+from lab.powershell.clixml import Record, write
 from lab.powershell.cmdlet import Call, Cmdlets, Notice, Output, Problem, Progress, Said, Signature
 from lab.powershell.objects import Objects
 from lab.powershell.problems import Stamp, iis_unreachable, object_not_found, probe_not_found, server_unreachable
@@ -118,45 +118,38 @@ class ScenarioCmdlets:
             yield Output(write(self._objects.server(server, status=bool(call.parameters.get("Status")))))
 
     def _mapi_directories(self, call: Call) -> Iterator[Said]:
-        task = f"{_TASKS}.GetMapiVirtualDirectory"
+        def of(server: Server, from_iis: bool) -> Iterator[Record]:
+            for directory in server.mapi:
+                yield self._objects.mapi_directory(server, directory, from_iis=from_iis)
+
+        return self._directories(call, f"{_TASKS}.GetMapiVirtualDirectory", of)
+
+    def _outlook_anywhere(self, call: Call) -> Iterator[Said]:
+        def of(server: Server, from_iis: bool) -> Iterator[Record]:
+            if server.outlook_anywhere is not None:
+                yield self._objects.outlook_anywhere(server, server.outlook_anywhere, from_iis=from_iis)
+
+        return self._directories(call, f"{_TASKS}.GetRpcHttp", of)
+
+    def _directories(
+        self, call: Call, task: str, directories: Callable[[Server, bool], Iterable[Record]]
+    ) -> Iterator[Said]:
+        """Virtual directories, by -Server or -Identity. Without -ADPropertiesOnly each server's IIS is asked."""
         from_iis = not call.parameters.get("ADPropertiesOnly")
-        of_server = self._chosen(call, task, "Server", self.scenario.servers)
-        if isinstance(of_server, Problem):
-            yield of_server
+        servers = self._chosen(call, task, "Server", self.scenario.servers)
+        if isinstance(servers, Problem):
+            yield servers
             return
         wanted, found = call.parameters.get("Identity"), False
-        for server in of_server:
-            for directory in server.mapi:
-                identity = f"{server.name}\\{directory.name} ({directory.web_site})"
-                if wanted is not None and not _same(wanted, identity):
+        for server in servers:
+            for directory in directories(server, from_iis):
+                if wanted is not None and not _same(wanted, directory.text):
                     continue
                 found = True
                 if from_iis and server.wire is not Wire.NORMAL:
                     yield iis_unreachable(self._language, self._stamp, call.name, task, server.fqdn)
                 else:
-                    yield Output(write(self._objects.mapi_directory(server, directory, from_iis=from_iis)))
-        if wanted is not None and not found:
-            yield self._not_found(call, task, str(wanted))
-
-    def _outlook_anywhere(self, call: Call) -> Iterator[Said]:
-        task = f"{_TASKS}.GetRpcHttp"
-        from_iis = not call.parameters.get("ADPropertiesOnly")
-        of_server = self._chosen(call, task, "Server", self.scenario.servers)
-        if isinstance(of_server, Problem):
-            yield of_server
-            return
-        wanted, found = call.parameters.get("Identity"), False
-        for server in of_server:
-            if server.outlook_anywhere is None:
-                continue
-            if wanted is not None and not _same(wanted, f"{server.name}\\Rpc (Default Web Site)"):
-                continue
-            found = True
-            if from_iis and server.wire is not Wire.NORMAL:
-                yield iis_unreachable(self._language, self._stamp, call.name, task, server.fqdn)
-            else:
-                record = self._objects.outlook_anywhere(server, server.outlook_anywhere, from_iis=from_iis)
-                yield Output(write(record))
+                    yield Output(write(directory))
         if wanted is not None and not found:
             yield self._not_found(call, task, str(wanted))
 

@@ -318,8 +318,6 @@ class Objects:
     def server(self, server: Server, *, status: bool) -> Record:
         """Get-ExchangeServer. With -Status it asks the server for what Active Directory does not know."""
         organisation = self.scenario.organisation
-        name = distinguished_name(organisation, server.name, "Servers", _GROUP, "Administrative Groups")
-        identity = self._object_id(server.name, "Servers", name)
         is_edge, is_mailbox = Role.EDGE in server.roles, Role.MAILBOX in server.roles
         controllers = _strings(self._controller) if status else _strings()
         legacy = f"/o={organisation.name}/ou={_GROUP}/cn=Configuration/cn=Servers/cn={server.name}"
@@ -375,18 +373,7 @@ class Objects:
                 "IsExchangeTrialEdition": False,
                 "IsExpiredExchangeTrialEdition": False,
                 "RemainingTrialPeriod": _span(timedelta(0)),
-                "Identity": identity,
-                "IsValid": True,
-                "ExchangeVersion": _object_version("0.1 (8.0.535.0)", 0, 1, "8.0.535.0"),
-                "DistinguishedName": name,
-                "Guid": self._guid(name),
-                "ObjectCategory": self._schema("ms-Exch-Exchange-Server"),
-                "ObjectClass": _strings("top", "server", "msExchExchangeServer"),
-                **self._dates(),
-                "OrganizationId": _organization_id(),
-                "Id": identity,
-                "OriginatingServer": self._controller,
-                "ObjectState": self._unchanged,
+                **self._server_entry(server),
             },
         )
 
@@ -459,9 +446,6 @@ class Objects:
 
     def client_access(self, server: Server) -> Record:
         """Get-ClientAccessService and Get-ClientAccessServer: one class under both names."""
-        organisation = self.scenario.organisation
-        name = distinguished_name(organisation, server.name, "Servers", _GROUP, "Administrative Groups")
-        identity = self._object_id(server.name, "Servers", name)
         uri = server.autodiscover_uri
         return self._top(
             (f"{_MANAGEMENT}.ClientAccessServer", *_PRESENTATION),
@@ -480,18 +464,7 @@ class Objects:
                 "IsOutOfService": False,
                 "WorkloadManagementPolicy": "DefaultWorkloadManagementPolicy_15.0.825.0",
                 "IrmLogEnabled": True,
-                "Identity": identity,
-                "IsValid": True,
-                "ExchangeVersion": _object_version("0.1 (8.0.535.0)", 0, 1, "8.0.535.0"),
-                "DistinguishedName": name,
-                "Guid": self._guid(name),
-                "ObjectCategory": self._schema("ms-Exch-Exchange-Server"),
-                "ObjectClass": _strings("top", "server", "msExchExchangeServer"),
-                **self._dates(),
-                "OrganizationId": _organization_id(),
-                "Id": identity,
-                "OriginatingServer": self._controller,
-                "ObjectState": self._unchanged,
+                **self._server_entry(server),
             },
         )
 
@@ -534,6 +507,25 @@ class Objects:
                 "SerializationData": _serialised(type_names[0]),
             },
         )
+
+    def _server_entry(self, server: Server) -> dict[str, Value]:
+        """What every object that is a server's entry in Active Directory ends with."""
+        identity = self._server_id(server)
+        name = str(identity.properties["DistinguishedName"])
+        return {
+            "Identity": identity,
+            "IsValid": True,
+            "ExchangeVersion": _object_version("0.1 (8.0.535.0)", 0, 1, "8.0.535.0"),
+            "DistinguishedName": name,
+            "Guid": self._guid(name),
+            "ObjectCategory": self._schema("ms-Exch-Exchange-Server"),
+            "ObjectClass": _strings("top", "server", "msExchExchangeServer"),
+            **self._dates(),
+            "OrganizationId": _organization_id(),
+            "Id": identity,
+            "OriginatingServer": self._controller,
+            "ObjectState": self._unchanged,
+        }
 
     def _directory(
         self,
