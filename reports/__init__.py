@@ -1,0 +1,65 @@
+"""The formats of a report: one file or folder each, found here by name and loaded when first used.
+
+A writer is `render(report, …) -> str`. It prints, counts, sorts and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from checker.results import Report
+from reports.view import Explanation
+
+__all__ = ["FORMATS", "Explanation", "Format", "RenderOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """How to render: the first four are for the terminal, `explanations` (by id of the check) for the HTML page."""
+
+    width: int = 100
+    colour: bool = False
+    verbose: bool = False
+    ascii_only: bool = False
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format: the ending of its files, and its writer."""
+
+    suffix: str
+    render: Callable[[Report, RenderOptions], str]
+
+
+def _terminal(report: Report, options: RenderOptions) -> str:
+    from reports.terminal import render
+
+    return render(
+        report,
+        width=options.width,
+        colour=options.colour,
+        verbose=options.verbose,
+        ascii_only=options.ascii_only,
+    )
+
+
+def _html(report: Report, options: RenderOptions) -> str:
+    from reports.html import render
+
+    return render(report, explanations=options.explanations)
+
+
+def _json(report: Report, _options: RenderOptions) -> str:
+    from reports.json_report import render
+
+    return render(report)
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType({
+    "terminal": Format(".txt", _terminal),
+    "html": Format(".html", _html),
+    "json": Format(".json", _json),
+})  # fmt: skip
