@@ -130,11 +130,11 @@ class _Wire:
         with self._lock:
             self.cut = False
 
-    def was_closed(self) -> bool:
-        """Whether the server has ended a connection that we keep; only for connections without TLS."""
+    def is_intact(self) -> bool:
+        """Whether the connection is still there; only for connections without TLS, where nothing comes unasked."""
         with self._lock:
             kept = [known for known in self._sockets if known.fileno() >= 0]
-        return bool(kept) and bool(select.select(kept, [], [], 0)[0])
+        return bool(kept) and not select.select(kept, [], [], 0)[0]
 
     def remaining(self) -> float:
         """Seconds that a request may take."""
@@ -334,7 +334,7 @@ class PsrpSession:
         if self.options.auth == "basic":
             return "Basic"
         for context in self._contexts().values():
-            name = context.negotiated_protocol
+            name = str(context.negotiated_protocol)
             return _MECHANISMS.get(name, name)
         return None
 
@@ -450,7 +450,7 @@ class PsrpSession:
 
     def _lost(self) -> bool:
         """Whether the key of message encryption is gone with the connection that it was made for."""
-        return not self.options.tls and self._wire.was_closed()
+        return not self.options.tls and not self._wire.is_intact()
 
     def _forget(self, pool: Any) -> None:
         """The next request signs in anew."""

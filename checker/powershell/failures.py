@@ -110,7 +110,7 @@ def one_line(text: str, most: int = 300) -> str:
 def explain(error: BaseException, place: Place) -> Failure:
     """What an exception means. Never raises, and never shows more of it than its type."""
     chain = tuple(_chain(error))
-    for look in (_of_ours, _of_time, _of_sign_in, _of_tls, _of_wsman, _of_http, _of_network, _of_content):
+    for look in (_of_ours, _of_address, _of_time, _of_sign_in, _of_tls, _of_wsman, _of_http, _of_network, _of_content):
         failure = look(chain, place)
         if failure is not None:
             return failure
@@ -480,8 +480,8 @@ def _of_http(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
 _NO_ROUTE: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, 10051, 10065})
 
 
-def _of_network(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
-    import requests
+def _of_address(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
+    # Before time: urllib3 counts these among its time-outs.
     import urllib3.exceptions
 
     then = Next.ANOTHER_SERVER
@@ -497,6 +497,13 @@ def _of_network(chain: tuple[BaseException, ...], place: Place) -> Failure | Non
     if any(isinstance(error, OSError) and error.errno in _NO_ROUTE for error in chain):
         sentence = f"{place.address} cannot be reached. Check the network, and that the server is up."
         return Failure(Reason.UNREACHABLE, sentence, then)
+    return None
+
+
+def _of_network(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
+    import requests
+    import urllib3.exceptions
+
     broken = (
         ConnectionError,
         requests.exceptions.ChunkedEncodingError,
@@ -510,7 +517,7 @@ def _of_network(chain: tuple[BaseException, ...], place: Place) -> Failure | Non
         else:
             hint = "" if place.tls else " If the port is that of https, take --scheme https."
             sentence = f"{place.address} ended the connection without an answer.{hint}"
-        return Failure(Reason.RESET, sentence, then)
+        return Failure(Reason.RESET, sentence, Next.ANOTHER_SERVER)
     return None
 
 

@@ -119,6 +119,7 @@ class PowerShellSource:
         self._opening: asyncio.Lock = asyncio.Lock()
         self._most = settings.sessions
         self._losses = 0
+        self._tidying = 0
         self._chores: set[asyncio.Task[None]] = set()
         self._left: set[str] = set()
         self._answered_by: str | None = None
@@ -172,7 +173,7 @@ class PowerShellSource:
         """Delete all shells within `grace` seconds. What may be left on the server is said in `notes`."""
         self._finish(NotCollected(Reason.INTERRUPTED, "The remote PowerShell sessions were closed.", Layer.SESSION))
         for lane in tuple(self._lanes):
-            if lane.is_busy:
+            if lane.is_busy and not lane.ending:
                 lane.cut_off()
             self._dispose(lane, grace)
         if self._chores:
@@ -223,7 +224,8 @@ class PowerShellSource:
                         if lane is not None:
                             return lane
                 continue
-            if self._count() < self._most:
+            # A session that is being tidied up is sooner there than a new one.
+            if self._count() < self._most and len(self._waiting) >= self._tidying:
                 lane = await self._open_another()
             else:
                 lane = await self._next_idle()
@@ -279,7 +281,7 @@ class PowerShellSource:
         if lane.server_index == self._server:
             # Those that there are do the work; if there is none any more, `_open_first` says what is the matter.
             self._most = max(1, self._count())
-            self._note(f"No more than {self._most} remote PowerShell sessions were used at a time. {failure.sentence}")
+            self._note(f"Fewer remote PowerShell sessions were used at a time than allowed. {failure.sentence}")
             if failure.then is Next.NOTHING and not self._has_session():
                 self._finish(NotCollected(failure.reason, failure.sentence, Layer.SESSION))
         return None
@@ -319,6 +321,7 @@ class PowerShellSource:
             if outcome.then is Next.NOTHING:
                 self._finish(NotCollected(outcome.reason, outcome.sentence, Layer.SESSION))
         else:
+            self._tidying += 1
             self._chore(self._tidy(lane))
         return outcome
 
@@ -343,7 +346,9 @@ class PowerShellSource:
 
     async def _tidy(self, lane: _Lane) -> None:
         """After a cmdlet: make the session ready for the next one."""
-        if await lane.tidy() is not None or lane.server_index != self._server or self._over is not None:
+        failure = await lane.tidy()
+        self._tidying -= 1
+        if failure is not None or lane.server_index != self._server or self._over is not None:
             self._dispose(lane)
         else:
             self._release(lane)
@@ -363,6 +368,7 @@ class PowerShellSource:
             if lane in self._idle:
                 self._idle.remove(lane)
             self._chore(self._end(lane, seconds))
+            self._wake()
 
     async def _end(self, lane: _Lane, seconds: float) -> None:
         deleted = await lane.delete(seconds)
@@ -404,7 +410,7 @@ class _Lane:
         self.server = server
         self.server_index = server_index
         self.is_open = False
-        self.is_busy = False
+        self.is_busy = False  # the thread is doing something
         self.ending = False
         self.signed_in_by: str | None = None
         self.supported_versions: str | None = None
@@ -442,11 +448,7 @@ class _Lane:
         """Send a cmdlet and wait for its end, at most its time."""
         session = self._session
         assert session is not None
-        self.is_busy = True
-        try:
-            return await self._do(lambda: session.run(call, self._settings.timeout), call, self._settings.timeout)
-        finally:
-            self.is_busy = False
+        return await self._do(lambda: session.run(call, self._settings.timeout), call, self._settings.timeout)
 
     async def tidy(self) -> Failure | None:
         """Make the session ready for the next cmdlet."""
@@ -458,15 +460,17 @@ class _Lane:
     async def delete(self, seconds: float) -> bool:
         """Delete the shell and end the thread; False if the shell may be left on the server."""
         session = self._session
-        if self._stuck:
+        if self._thread is None:
+            return True
+        try:
+            if self._stuck or session is None:
+                return not self._stuck
+            result = await self._do(lambda: session.delete(seconds), None, seconds)
+            return not isinstance(result, Failure)
+        finally:
             self._work.put(None)
-            return False
-        result = await self._do(lambda: session.delete(seconds), None, seconds) if session is not None else None
-        if self._thread is not None:
-            self._work.put(None)
-            if not self._stuck:
+            if not self.is_busy:
                 self._thread.join()
-        return not isinstance(result, Failure)
 
     def cut_off(self) -> None:
         """End what the thread is waiting for."""
@@ -502,6 +506,7 @@ class _Lane:
         done: asyncio.Future[T | Failure] = loop.create_future()
 
         def deliver(result: T | Failure) -> None:
+            self.is_busy = False
             if not done.done():
                 done.set_result(result)
 
@@ -514,6 +519,7 @@ class _Lane:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(deliver, result)
 
+        self.is_busy = True
         self._work.put(in_thread)
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name=f"mapiready {self.server}", daemon=True)
