@@ -104,8 +104,8 @@ def apply_waivers(
     accepted = []
     for finding in findings:
         key = (finding.check, finding.subject.name.casefold())
-        waiver = valid.get(key)
-        if waiver is None or finding.status is not Status.FAIL:
+        match = valid.get(key)
+        if match is None or finding.status is not Status.FAIL:
             accepted.append(finding)
             continue
         used.add(key)
@@ -113,11 +113,11 @@ def apply_waivers(
             replace(
                 finding,
                 status=Status.ACCEPTED,
-                summary=f"{finding.summary} (accepted until {waiver.until}: {waiver.reason})",
+                summary=f"{finding.summary} (accepted until {match.until}: {match.reason})",
                 evidence=(
                     *finding.evidence,
-                    ("accepted until", str(waiver.until)),
-                    ("accepted because", waiver.reason),
+                    ("accepted until", str(match.until)),
+                    ("accepted because", match.reason),
                 ),
             )
         )
