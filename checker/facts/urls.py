@@ -38,9 +38,11 @@ def read_mapi_url(url: str) -> MapiUrl:
         written = parts.hostname or ""
     except ValueError:
         return MapiUrl(None, ("cannot be read as a URL",), single_label=False)
+    if "://" not in url:
+        return MapiUrl(None, ("is no full URL",), single_label=False)
     problems = []
     if parts.scheme.casefold() != "https":
-        problems.append(f"is {shown(parts.scheme, 20) or 'not a full URL'}, not https")
+        problems.append(f"is {shown(parts.scheme, 20) or 'nothing'}, not https")
     host = usable_host(written)
     if not written:
         problems.append("names no host")
