@@ -1,0 +1,344 @@
+"""The live Network: asks DNS, shakes hands, gets pages; each of them once, however many ask at the same time.
+
+resolve     given addresses (--resolve), else the DNS server of --nameserver, else the system's resolver
+handshake   resolve, then TCP and TLS to one address after the other until one works
+get         handshake, then one request on a connection of its own, to the address that worked
+
+Every exception of a library ends here and becomes a NotCollected with a sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from checker import __version__
+from checker.answers import Attempt, Handshake, HttpAnswer, Layer, NotCollected, Reason, Resolved, Target
+from checker.network.dns import ask_name_server, ask_system
+from checker.network.tls import HandshakeError, Problem, TlsClient
+
+__all__ = ["LiveNetwork", "NetworkSettings"]
+
+T = TypeVar("T")
+
+_MOST_ADDRESSES = 4
+_CHUNK = 1 << 14
+_TURNS_TO_CLOSE = 4
+"""Turns of the loop in which transports that were cut close their sockets."""
+_UNREACHABLE = frozenset(
+    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, 1231, 1232}
+    | ({errno.EHOSTDOWN} if hasattr(errno, "EHOSTDOWN") else set())
+)
+_WINDOWS_TIMED_OUT = 121  # ERROR_SEM_TIMEOUT, which overlapped connects give
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """`timeout` is seconds for each step (a DNS question, a TCP connection, a TLS handshake, a request as a whole).
+
+    `resolve` maps (host, port) to the address, and another port if there is one, that the user gave. At most
+    `at_once` looks are under way, at most `at_once_per_host` of them at one host. Of a body, `body_limit` bytes count.
+    """
+
+    resolve: Mapping[tuple[str, int], tuple[str, int | None]] = field(default_factory=dict)
+    nameserver: tuple[str, int] | None = None
+    timeout: float = 30.0
+    at_once: int = 64
+    at_once_per_host: int = 4
+    body_limit: int = 64 * 1024
+
+
+class LiveNetwork:
+    """`checker.answers.Network` over real sockets. `close` it inside the loop in which it was used."""
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        self._settings = settings
+        self._answers: dict[Hashable, asyncio.Task[Any]] = {}
+        self._at_once = asyncio.Semaphore(settings.at_once)
+        self._per_host: dict[Target, asyncio.Semaphore] = {}
+        self._closed = False
+
+    async def resolve(self, target: Target) -> Resolved | NotCollected:
+        """The addresses of a host."""
+        return await self._once(("resolve", target), target, lambda: self._resolve(target))
+
+    async def handshake(self, target: Target) -> Handshake | NotCollected:
+        """The first address with which TCP and TLS work."""
+        return await self._once(("handshake", target), target, lambda: self._shake_hands(target))
+
+    async def get(self, target: Target, path: str) -> HttpAnswer | NotCollected:
+        """The answer to GET. After a good handshake a failure has no layer: it is the endpoint's answer.
+
+        A 401 that names no scheme is asked for once more with an empty Bearer, which is no credential: Exchange shows
+        OAuth only to clients that show that they know it.
+        """
+        return await self._once(("GET", target, path), target, lambda: self._get(target, path))
+
+    async def close(self) -> None:
+        """Ends what is under way, and waits until no task and no socket is left."""
+        self._closed = True
+        tasks = [task for task in self._answers.values() if not task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(_TURNS_TO_CLOSE):
+            await asyncio.sleep(0)
+
+    async def _once(
+        self, key: Hashable, target: Target, look: Callable[[], Awaitable[T | NotCollected]]
+    ) -> T | NotCollected:
+        """The answer that the first who asked got, or gets. Who stops waiting does not take it from the others."""
+        if self._closed:
+            return NotCollected(Reason.INTERRUPTED, f"{_shown(target)} was not looked at: the run is over.")
+        if key not in self._answers:
+            self._answers[key] = asyncio.ensure_future(_guarded(target, look))
+        return await asyncio.shield(self._answers[key])
+
+    def _gate(self, target: Target) -> asyncio.Semaphore:
+        return self._per_host.setdefault(target, asyncio.Semaphore(self._settings.at_once_per_host))
+
+    # --- DNS ----------------------------------------------------------------------------------------------------------
+
+    async def _resolve(self, target: Target) -> Resolved | NotCollected:
+        given = self._settings.resolve.get((target.host, target.port))
+        if given is not None:
+            address, port = given
+            return Resolved(target, (address if port is None else f"{address}#{port}",), given=True, seconds=0.0)
+        if _is_address(target.host):
+            return Resolved(target, (target.host,), given=False, seconds=0.0)
+        begun = time.monotonic()
+        async with self._at_once:
+            if self._settings.nameserver is None:
+                found = await ask_system(target.host, self._settings.timeout)
+            else:
+                found = await ask_name_server(target.host, self._settings.nameserver, self._settings.timeout)
+        if isinstance(found, NotCollected):
+            return found
+        return Resolved(target, found, given=False, seconds=round(time.monotonic() - begun, 3))
+
+    # --- TCP and TLS --------------------------------------------------------------------------------------------------
+
+    async def _shake_hands(self, target: Target) -> Handshake | NotCollected:
+        resolved = await self.resolve(target)
+        if isinstance(resolved, NotCollected):
+            return resolved
+        attempts: list[Attempt] = []
+        for address in resolved.addresses[:_MOST_ADDRESSES]:
+            begun = time.monotonic()
+            async with self._gate(target), self._at_once:
+                client = await self._shake_hands_with(target, address)
+            if isinstance(client, TlsClient):
+                return Handshake(
+                    target=target,
+                    address=address,
+                    version=client.version,
+                    cipher=client.cipher,
+                    certificates=client.certificates,
+                    attempts=(*attempts, Attempt(address, None)),
+                    seconds=round(time.monotonic() - begun, 3),
+                )
+            attempts.append(Attempt(address, client))
+        return _worst(target, attempts)
+
+    async def _shake_hands_with(self, target: Target, written: str) -> TlsClient | NotCollected:
+        address, port = _endpoint(written, target.port)
+        where = f"{_shown(target)} ({_joined(address, port)})"
+        seconds = self._settings.timeout
+        try:
+            async with asyncio.timeout(seconds):
+                reader, writer = await asyncio.open_connection(address, port, limit=_CHUNK)
+        except OSError as error:
+            if isinstance(error, TimeoutError) and error.errno is None:
+                return _failed(Reason.TIMED_OUT, f"{where} did not accept a TCP connection within {seconds:g} s.")
+            return _of_tcp(error, where)
+        try:
+            async with asyncio.timeout(seconds):
+                return await _tls(target, reader, writer)
+        except HandshakeError as error:
+            return _of_tls(error, where)
+        except TimeoutError:
+            return _failed(
+                Reason.TIMED_OUT,
+                f"{where} accepts TCP connections, but did not answer the TLS handshake within {seconds:g} s.",
+            )
+        except EOFError:
+            return _failed(Reason.RESET, f"{where} accepts TCP connections, but closed this one during TLS.")
+        except OSError as error:
+            reason = _reason(error)
+            return _failed(reason, f"{where} accepts TCP connections, but cut this one during TLS ({_words(error)}).")
+        finally:
+            writer.transport.abort()
+
+    # --- HTTP ---------------------------------------------------------------------------------------------------------
+
+    async def _get(self, target: Target, path: str) -> HttpAnswer | NotCollected:
+        handshake = await self.handshake(target)
+        if isinstance(handshake, NotCollected):
+            return handshake
+        async with self._gate(target), self._at_once:
+            answer = await self._ask(target, path, handshake.address, ())
+            if isinstance(answer, HttpAnswer) and answer.status == 401 and not answer.all("www-authenticate"):
+                again = await self._ask(target, path, handshake.address, (("Authorization", "Bearer"),))
+                if isinstance(again, HttpAnswer) and again.status == 401 and again.all("www-authenticate"):
+                    return again
+        return answer
+
+    async def _ask(
+        self, target: Target, path: str, written: str, headers: tuple[tuple[str, str], ...]
+    ) -> HttpAnswer | NotCollected:
+        from checker.network.http import BadAnswerError, fetch
+
+        address, port = _endpoint(written, target.port)
+        seconds = self._settings.timeout
+        where = f"{_shown(target)} ({_joined(address, port)})"
+        common = (("User-Agent", f"mapiready/{__version__}"), ("Accept", "*/*"), ("Accept-Encoding", "gzip"))
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await fetch(
+                    target.host,
+                    target.port,
+                    path,
+                    address=address,
+                    address_port=port,
+                    headers=(*common, *headers),
+                    limit=self._settings.body_limit,
+                )
+        except TimeoutError:
+            return NotCollected(Reason.TIMED_OUT, f"{where} did not finish its answer to GET {path} in {seconds:g} s.")
+        except BadAnswerError as error:
+            if error.begun:
+                return NotCollected(Reason.RESET, f"{where} ended the connection within its answer to GET {path}.")
+            if error.closed:
+                return NotCollected(Reason.RESET, f"{where} closed the connection without answering GET {path}.")
+            return NotCollected(Reason.MALFORMED, f"{where} answered GET {path} with something that is not HTTP/1.1.")
+        except ssl.SSLError as error:
+            return NotCollected(
+                Reason.TLS_FAILED, f"{where} did TLS at first, but not for GET {path} ({error.reason or 'no reason'})."
+            )
+        except OSError as error:
+            return NotCollected(_reason(error), f"{where} cut the connection of GET {path} ({_words(error)}).")
+        return HttpAnswer(
+            target=target,
+            method="GET",
+            path=path,
+            address=written,
+            status=answer.status,
+            reason=answer.reason,
+            http_version=answer.http_version,
+            headers=answer.headers,
+            body=answer.body,
+            truncated=answer.truncated,
+            seconds=round(time.monotonic() - begun, 3),
+        )
+
+
+async def _guarded(target: Target, look: Callable[[], Awaitable[T | NotCollected]]) -> T | NotCollected:
+    try:
+        return await look()
+    except Exception as error:  # noqa: BLE001 - a host's oddity must cost its own answer only
+        return NotCollected(
+            Reason.GATHERER_FAILED, f"{_shown(target)} could not be looked at: {type(error).__name__}: {error}."
+        )
+
+
+async def _tls(target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> TlsClient:
+    client = TlsClient(None if _is_address(target.host) else target.host)
+    writer.write(client.start())
+    while not client.done:
+        data = await reader.read(_CHUNK)
+        if not data:
+            raise EOFError
+        writer.write(client.receive(data))
+        await writer.drain()
+    writer.write(client.end())
+    await writer.drain()
+    return client
+
+
+# --- sentences --------------------------------------------------------------------------------------------------------
+
+
+def _shown(target: Target) -> str:
+    return target.host if target.port == 443 else _joined(target.host, target.port)
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _endpoint(written: str, port: int) -> tuple[str, int]:
+    """An address as `Resolved` writes it, with its port."""
+    address, _, other = written.partition("#")
+    return address, int(other) if other else port
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _failed(reason: Reason, sentence: str) -> NotCollected:
+    return NotCollected(reason, sentence, Layer.CONNECT)
+
+
+def _worst(target: Target, attempts: list[Attempt]) -> NotCollected:
+    """What to say when no address works: the first one's failure, and that the others fail too."""
+    errors = [attempt.error for attempt in attempts if attempt.error is not None]
+    if not errors:
+        return NotCollected(Reason.NOT_RESOLVED, f"{_shown(target)} has no address.", Layer.RESOLVE)
+    if len(errors) == 1:
+        return errors[0]
+    return _failed(errors[0].reason, " ".join(error.sentence for error in errors))
+
+
+def _reason(error: OSError) -> Reason:
+    if isinstance(error, ConnectionRefusedError):
+        return Reason.REFUSED
+    if isinstance(error, (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)):
+        return Reason.RESET
+    if isinstance(error, TimeoutError) or getattr(error, "winerror", None) == _WINDOWS_TIMED_OUT:
+        return Reason.TIMED_OUT
+    if error.errno in _UNREACHABLE or getattr(error, "winerror", None) in _UNREACHABLE:
+        return Reason.UNREACHABLE
+    return Reason.OTHER
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _of_tcp(error: OSError, where: str) -> NotCollected:
+    reason = _reason(error)
+    match reason:
+        case Reason.REFUSED:
+            return _failed(reason, f"{where} refused the TCP connection.")
+        case Reason.RESET:
+            return _failed(reason, f"{where} reset the TCP connection.")
+        case Reason.TIMED_OUT:
+            return _failed(reason, f"{where} did not accept a TCP connection in time.")
+        case Reason.UNREACHABLE:
+            return _failed(reason, f"{where} cannot be reached by TCP from here ({_words(error)}).")
+    return _failed(reason, f"No TCP connection to {where} could be opened on this machine ({_words(error)}).")
+
+
+def _of_tls(error: HandshakeError, where: str) -> NotCollected:
+    match error.problem:
+        case Problem.PLAIN_HTTP:
+            why = "answers the TLS handshake in plain HTTP: there is no TLS on this port"
+        case Problem.NOT_TLS:
+            why = f"answers the TLS handshake with something that is not TLS ({error.detail} …)"
+        case Problem.ALERT:
+            why = f"refused the TLS handshake (alert {error.detail})"
+        case Problem.FAILED:
+            why = f"could not agree on TLS with this machine ({error.detail})"
+    return _failed(Reason.TLS_FAILED, f"{where} accepts TCP connections, but {why}.")
