@@ -100,6 +100,7 @@ class SubjectKind(Enum):
     NAME = "name"
     CERTIFICATE = "certificate"
     MAILBOX = "mailbox"
+    GROUP = "group"  # a database availability group
 
 
 @dataclass(frozen=True, slots=True)
