@@ -36,19 +36,23 @@
   }
   const top = items.filter((item) => item.home !== null);
   const text = (item) => {
-    item.text ??= ((item.home?.title ?? "") + " " + item.element.textContent).toLowerCase();
+    if (item.text === null) {
+      const folded = item.below.length > 0 ? item.element.querySelector(".folded").textContent : "";
+      const own = item.element.textContent.replace(folded, () => "");
+      item.text = `${item.home?.title ?? ""} ${own}`.toLowerCase();
+    }
     return item.text;
   };
   // Reading 20,000 texts takes a moment: done while nobody waits.
   const idle = window.requestIdleCallback ?? ((work) => setTimeout(() => work({ timeRemaining: () => 10 }), 50));
-  let read_up_to = 0;
+  let readUpTo = 0;
   const readAhead = (deadline) => {
-    while (read_up_to < items.length && deadline.timeRemaining() > 1) {
-      for (const end = Math.min(read_up_to + 100, items.length); read_up_to < end; read_up_to++) {
-        text(items[read_up_to]);
+    while (readUpTo < items.length && deadline.timeRemaining() > 1) {
+      for (const end = Math.min(readUpTo + 100, items.length); readUpTo < end; readUpTo++) {
+        text(items[readUpTo]);
       }
     }
-    if (read_up_to < items.length) {
+    if (readUpTo < items.length) {
       idle(readAhead);
     }
   };
@@ -90,7 +94,7 @@
             for (const folded of item.below) {
               show(folded, own || matches(folded));
             }
-            if (!own && below > 0) {
+            if (active && below > 0) {
               item.element.querySelector(".folded").open = true;
             }
             show(item, own || below > 0);
@@ -107,7 +111,7 @@
       section.element.open = active ? inSection > 0 : section.first;
     }
     byId("none").hidden = count > 0;
-    byId("reset").hidden = !active;
+    byId("clear").hidden = !active;
     tally.value = active
       ? `${count.toLocaleString("en")} of ${items.length.toLocaleString("en")} findings`
       : `${items.length.toLocaleString("en")} findings`;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 from hypothesis import strategies as st
 
@@ -31,7 +32,7 @@ def _as_json_reads(text: str) -> str:
 
 
 def _pairs(text: str) -> bool:
-    return any("\ud800" <= first <= "\udbff" and "\udc00" <= second <= "\udfff" for first, second in zip(text, text[1:]))
+    return any("\ud800" <= first <= "\udbff" and "\udc00" <= second <= "\udfff" for first, second in pairwise(text))
 
 
 TEXTS = st.text(

@@ -197,7 +197,7 @@ def test_without_script_everything_is_readable() -> None:
     """What only a script could use is hidden until the script is there; no finding is."""
     page = Page(render(rich_report()))
     hidden = [attributes.get("id") for _, attributes, _ in page.elements if "hidden" in attributes]
-    assert hidden == ["filters", "reset", "none"]
+    assert hidden == ["filters", "clear", "none"]
 
 
 def test_the_page_of_a_large_organisation_is_not_huge() -> None:

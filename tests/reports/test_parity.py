@@ -58,7 +58,9 @@ def test_every_finding_is_in_every_format(name: str, report: Report) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("finding", rich_report().findings, ids=lambda finding: f"{finding.check}-{finding.status.value}")
+@pytest.mark.parametrize(
+    "finding", rich_report().findings, ids=lambda finding: f"{finding.check}-{finding.status.value}"
+)
 def test_no_format_can_lose_a_finding(name: str, finding: Finding) -> None:
     """A finding with words of its own, alone in a report: what is found in the text can only come from it."""
     alone = replace(finding, check="check-of-its-own", summary="words of its own", because=None)

@@ -41,12 +41,14 @@ def one(**changes: object) -> Report:
 
 
 def test_the_answer_comes_first() -> None:
-    assert lines(rich_report(), width=200)[:4] == [
-        "NOT READY   contoso.test · 3 servers, 2 names · seen from inside · prepare · 41 s",
-        "",
-        "  2 blockers",
-        "  ✗ cert-names-cover         autodiscover.contoso.test (named by AutoDiscoverServiceInternalUri of EX01, EX02,",
-    ]
+    assert "\n".join(lines(rich_report(), width=200)[:5]) == (
+        "NOT READY   contoso.test · 3 servers, 2 names · seen from inside · prepare · 41 s\n"
+        "\n"
+        "  2 blockers\n"
+        "  ✗ cert-names-cover         autodiscover.contoso.test "
+        "(named by AutoDiscoverServiceInternalUri of EX01, EX02,\n"
+        "                             EX03)"
+    )
 
 
 def test_a_failure_is_told_whole_at_80_columns() -> None:
@@ -76,9 +78,7 @@ def test_a_failure_is_told_whole_at_80_columns() -> None:
 
 def test_what_lies_behind_a_failure_is_named_under_it_and_nowhere_else() -> None:
     text = render(rich_report(), width=200, colour=False)
-    assert (
-        "because of this, not looked at: 2 findings (endpoint-mapi-healthcheck, endpoint-rpc-proxy)\n" in text
-    )
+    assert "because of this, not looked at: 2 findings (endpoint-mapi-healthcheck, endpoint-rpc-proxy)\n" in text
     assert text.count("endpoint-mapi-healthcheck") == 1
     assert "403 from nginx stands before it" not in text
     assert "403 from nginx stands before it" in render(rich_report(), width=200, colour=False, verbose=True)
@@ -172,7 +172,9 @@ def _commands(text: str) -> list[str]:
 @pytest.mark.parametrize("ascii_only", [False, True])
 def test_a_copied_command_is_the_command(width: int, label: str, ascii_only: bool) -> None:
     value = HOSTILE[label]
-    cmdlet = Cmdlet("Set-MapiVirtualDirectory", Identity=value, InternalUrl="https://mail.contoso.test/mapi", Force=True)
+    cmdlet = Cmdlet(
+        "Set-MapiVirtualDirectory", Identity=value, InternalUrl="https://mail.contoso.test/mapi", Force=True
+    )
     text = render(one(remedy=(cmdlet,)), width=width, colour=False, ascii_only=ascii_only)
     (command,) = _commands(text)
     name, parameters = Reader(command).command()
