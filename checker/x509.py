@@ -3,7 +3,7 @@
 read(der)                   -> Certificate, or UnreadableCertificate
 covers(leaf, host)          does the SAN name the host
 only_cn_names(leaf, host)   there is no SAN, and the CN names it
-trace(sent, roots, at)      -> Chain: which path leads to a trusted root, or why none does
+trace(leaf, others, …)      -> Chain: which path leads to a trusted root, or why none does
 
 The verifier answers with one text for all reasons, and its default profile is stricter than Windows. So its policy is
 relaxed, and each question is put such that nothing else can fail it: names on a stand-in certificate that bears nothing
@@ -300,12 +300,14 @@ def _stand_in(names: x509.SubjectAlternativeName) -> x509.Certificate:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.x509.oid import NameOID
 
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in")])
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([]))
-        .issuer_name(x509.Name([]))
+        .subject_name(name)
+        .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(_EPOCH)
@@ -318,23 +320,19 @@ def _stand_in(names: x509.SubjectAlternativeName) -> x509.Certificate:
 # --- chains -----------------------------------------------------------------------------------------------------------
 
 
-def trace(sent: Sequence[Link], roots: Iterable[bytes], at: datetime) -> Chain | None:
-    """Looks for the path from the leaf (`sent[0]`) over what was sent, in any order, to one of the roots.
+def trace(leaf: Certificate, others: Sequence[Link], roots: Iterable[bytes], at: datetime) -> Chain:
+    """Looks for the path from the leaf over the others that were sent, in any order, to one of the roots.
 
     Dates do not decide, but a path whose certificates are valid at `at` is preferred, so that an expired certificate
-    which nobody needs does no harm. None when the leaf cannot be read.
+    which nobody needs does no harm.
     """
-    if not sent or not isinstance(sent[0], Certificate):
-        return None
-    leaf = sent[0]
-    others = [link for link in sent[1:_MOST_SENT] if isinstance(link, Certificate) and link.der != leaf.der]
+    usable = [link for link in others[:_MOST_SENT] if isinstance(link, Certificate) and link.der != leaf.der]
     store = _store(roots)
-    for intermediates in ([link for link in others if link.valid_at(at)], others):
+    for intermediates in ([link for link in usable if link.valid_at(at)], usable):
         path = _verified(leaf, intermediates, store, _moments(leaf, intermediates, store, at))
         if path is not None:
-            return _trusted(path, sent)
-    # What the server left out may stand in the store beside its roots (a file that holds the whole chain).
-    return _walk(leaf, others, store)
+            return _trusted(path, (leaf, *others))
+    return _walk(leaf, usable, store)
 
 
 def _trusted(path: tuple[Certificate, ...], sent: Sequence[Link]) -> Chain:

@@ -39,7 +39,7 @@ from checker.facts.servers import SP1, ExchangeServer
 from checker.facts.urls import usable_host
 from checker.gathering import gather_each
 from checker.results import Subject
-from checker.x509 import Chain, Link
+from checker.x509 import Certificate, Chain, Link, UncheckableNameError, covers, only_cn_names, read, trace
 
 __all__ = [
     "ANY_SCHEME",
@@ -287,18 +287,14 @@ async def name_certificates(
 
 def analysed(name: NameInUse, certificates: tuple[bytes, ...], trust: TrustStore, now: Now) -> NameCertificates:
     """What there is to say of the certificates that a name is served with."""
-    from checker.x509 import UncheckableNameError, UnreadableCertificate, covers, only_cn_names, read, trace
-
     sent = tuple(read(der) for der in certificates)
+    leaf = sent[0] if sent else None
     covering: bool | NotCollected
     only_in_cn: bool | NotCollected
-    chain: Chain | NotCollected | None
-    if not sent or isinstance(sent[0], UnreadableCertificate):
-        why = sent[0].why if sent else "none was sent"
+    if not isinstance(leaf, Certificate):
+        why = leaf.why if leaf else "none was sent"
         unreadable = NotCollected(Reason.MALFORMED, f"The certificate served for {name.host} cannot be read: {why}.")
         return NameCertificates(name, sent, unreadable, unreadable, unreadable, trust.source)
-    leaf = sent[0]
-    assert not isinstance(leaf, UnreadableCertificate)
     try:
         covering = covers(leaf, name.host)
         only_in_cn = not covering and only_cn_names(leaf, name.host)
@@ -307,8 +303,7 @@ def analysed(name: NameInUse, certificates: tuple[bytes, ...], trust: TrustStore
         covering = only_in_cn = NotCollected(
             Reason.NOT_SUPPORTED_HERE, f"{error} Compare it by eye; the certificate has {named}."
         )
-    chain = trace(sent, trust.roots, now.at)
-    assert chain is not None
+    chain = trace(leaf, sent[1:], trust.roots, now.at)
     return NameCertificates(name, sent, covering, only_in_cn, chain, trust.source)
 
 
@@ -387,11 +382,12 @@ def _seen_from(name: NameInUse, vantage: Vantage, problem: NotCollected) -> NotC
         return problem
     match vantage.point:
         case VantagePoint.INSIDE:
-            where, how = "outside", "mapiready probe or --vantage outside, run outside"
+            meant = VantagePoint.OUTSIDE.value
         case VantagePoint.OUTSIDE:
-            where, how = "inside", "--vantage inside, run inside"
+            meant = VantagePoint.INSIDE.value
     return NotCollected(
-        Reason.NOT_GIVEN, f"{name.host} is meant for {where} only; look from {where}: {how}. Here: {problem.sentence}"
+        Reason.NOT_GIVEN,
+        f"{name.host} is meant for {meant} only; look from {meant}, with --vantage {meant}. Here: {problem.sentence}",
     )
 
 

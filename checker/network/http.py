@@ -18,6 +18,8 @@ from typing import Any
 import h11
 import httpcore
 
+from checker.network.parting import part
+
 __all__ = ["Answer", "BadAnswerError", "fetch"]
 
 _CHUNK = 1 << 14
@@ -76,6 +78,8 @@ async def fetch(
             fields = tuple(_field(key, value) for key, value in response.headers[:_MOST_HEADERS])
             encodings = [value.strip().casefold() for key, value in fields if key == "content-encoding"]
             body, truncated = await _body(response, encodings, limit)
+            if truncated:
+                backend.abort()
             reason = bytes(response.extensions.get("reason_phrase", b"")).decode("latin-1")
             version = bytes(response.extensions.get("http_version", b"HTTP/1.1")).decode("ascii", "replace")
             return Answer(response.status, reason[:200], version, fields, body, truncated)
@@ -164,10 +168,10 @@ class _Stream(httpcore.AsyncNetworkStream):
         await self._writer.drain()
 
     async def aclose(self) -> None:
-        self.abort()
+        await part(self._writer)
 
     def abort(self) -> None:
-        """Cuts the connection: there is nothing left to say on it, and nothing to wait for."""
+        """Cuts the connection, which does nothing to one that is closed."""
         self._writer.transport.abort()
 
     async def start_tls(

@@ -15,6 +15,7 @@ import ipaddress
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ T = TypeVar("T")
 
 _MOST_ADDRESSES = 4
 _CHUNK = 1 << 14
+_FAREWELL = 0.3
 _TURNS_TO_CLOSE = 4
 """Turns of the loop in which transports that were cut close their sockets."""
 _UNREACHABLE = frozenset(
@@ -258,7 +260,12 @@ async def _tls(target: Target, reader: asyncio.StreamReader, writer: asyncio.Str
         writer.write(client.receive(data))
         await writer.drain()
     writer.write(client.end())
-    await writer.drain()
+    writer.write_eof()
+    with suppress(TimeoutError, OSError):
+        # What the server still sends (session tickets) is taken in, or closing would be a reset in its log.
+        async with asyncio.timeout(_FAREWELL):
+            while await reader.read(_CHUNK):
+                pass
     return client
 
 
