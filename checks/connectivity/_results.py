@@ -30,9 +30,9 @@ def results_of(
         NotCollectedError: it could not be tested; for the runner.
     """
     for missing in tests.missing:
-        if missing.subject.key == server.subject.key:
+        if missing.subject.name == server.name:
             need(missing.because)
-    return next(test.results for test in tests.items if test.subject.key == server.subject.key)
+    return next(test.results for test in tests.items if test.server.name == server.name)
 
 
 def verdict(results: Sequence[ProbeResult], note: str, remedy: Sequence[Step]) -> Verdict:
