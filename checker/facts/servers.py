@@ -146,10 +146,10 @@ def missing_by_errors(
 
 
 def unknown_cmdlet(call: CmdletCall, servers: Collected[ExchangeServer], since: str) -> NotCollected:
-    """Nobody knows the cmdlet in this session; the sentence names the newest server, which would."""
+    """Nobody knows the cmdlet in this session; the sentence names the newest server, which most likely does."""
     known = [server for server in servers.items if not isinstance(server.version, NotCollected)]
     newest = max(known, key=lambda server: (server.version, server.name), default=None)
-    name = f" ({newest.fqdn})" if newest else ""
+    name = f" (the newest here is {newest.fqdn}, {newest.version})" if newest else ""
     return NotCollected(
         Reason.CMDLET_UNKNOWN,
         f"{call.name} is not known in the session, whose server is older than {since} or whose account has no role with"

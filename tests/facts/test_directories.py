@@ -112,7 +112,10 @@ def test_a_server_that_does_not_know_the_cmdlet_is_not_a_server_without_director
     found = mapi(None, collected(old, exchange_server("EX16", version=Version(15, 1, 2507, 6))))
     assert isinstance(found, NotCollected)
     assert found.reason is Reason.CMDLET_UNKNOWN
-    assert "connect to a server of Exchange 2013 SP1 or newer (ex16.contoso.test)" in found.sentence
+    assert (
+        "connect to a server of Exchange 2013 SP1 or newer (the newest here is ex16.contoso.test, 15.1.2507.6)"
+        in found.sentence
+    )
     assert mapi(UNKNOWN) == UNKNOWN
 
 
