@@ -1,9 +1,8 @@
 """The commands: parse, call, print, exit code; nothing else lives here.
 
-Nothing heavy is imported before a command that needs it runs.
+Nothing heavy is imported before a command that needs it runs. Annotations are no strings here: typer would compile
+each of them at every start.
 """
-
-from __future__ import annotations
 
 import sys
 from pathlib import Path
@@ -224,7 +223,7 @@ def render(
     _say_written(write_all(read_report(report), plan))
 
 
-def _audit(settings: Settings) -> Report:
+def _audit(settings: "Settings") -> "Report":
     from checker.audit import audit_organisation
     from checker.output import plan_output
     from checker.password import find_password
@@ -253,17 +252,15 @@ def _say_written(files: tuple[Path, ...]) -> None:
 
 def main() -> None:
     """The console script. Every foreseeable mistake ends in one sentence on standard error and its exit code."""
-    from checker.errors import UserError
-    from checker.results import ExitCode
-
     try:
         app()
-    except UserError as error:
-        typer.echo(f"mapiready: {error}", err=True)
-        sys.exit(ExitCode.USAGE)
     except Exception as error:  # noqa: BLE001 - the last boundary: no traceback for a user
-        from checker.errors import MapireadyError
+        from checker.errors import MapireadyError, UserError
+        from checker.results import ExitCode
 
+        if isinstance(error, UserError):
+            typer.echo(f"mapiready: {error}", err=True)
+            sys.exit(ExitCode.USAGE)
         what = str(error) if isinstance(error, MapireadyError) else f"{type(error).__name__}: {error} (a defect)"
         typer.echo(f"mapiready failed: {what}", err=True)
         sys.exit(ExitCode.INTERNAL)
