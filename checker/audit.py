@@ -12,6 +12,8 @@ from pathlib import Path
 
 from checker import __version__
 from checker.answers import CmdletRunner, Network
+from checker.builds import load_builds
+from checker.facts.builds import BuildTable
 from checker.facts.run import GivenNames, MailboxScope, Now, ServerSelection, Thresholds, Vantage
 from checker.network.live import LiveNetwork, NetworkSettings
 from checker.network.names import parse_nameserver, parse_resolve
@@ -82,6 +84,7 @@ async def _run(
         Network: network,
         Now: Now(settings.now or started),
         Vantage: settings.vantage,
+        BuildTable: load_builds(),
         GivenNames: GivenNames(settings.name),
         MailboxScope: MailboxScope(settings.mailboxes),
         ServerSelection: ServerSelection(frozenset(settings.servers) or None),

@@ -17,6 +17,7 @@ from types import ModuleType
 
 from checker.answers import CmdletRunner, CmdletSpec, Network
 from checker.declare import Check, DeclarationError, FactSource, Need, read_check, read_fact
+from checker.facts.builds import BuildTable
 from checker.facts.run import GivenNames, MailboxScope, Now, ServerSelection, Thresholds, TrustStore, Vantage
 
 __all__ = ["ENTRY_POINT_GROUP", "GIVEN", "Registry", "find_checks"]
@@ -24,7 +25,7 @@ __all__ = ["ENTRY_POINT_GROUP", "GIVEN", "Registry", "find_checks"]
 ENTRY_POINT_GROUP = "mapiready.checks"
 
 GIVEN: frozenset[type] = frozenset(
-    {CmdletRunner, GivenNames, MailboxScope, Network, Now, ServerSelection, Thresholds, TrustStore, Vantage}
+    {BuildTable, CmdletRunner, GivenNames, MailboxScope, Network, Now, ServerSelection, Thresholds, TrustStore, Vantage}
 )
 """The sources and facts that a run is handed; everything else is made by a fact function."""
 

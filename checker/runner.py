@@ -26,7 +26,9 @@ from checker.facts.run import Now, Vantage
 from checker.facts.servers import ExchangeServer
 from checker.gathering import RUN, RunState
 from checker.plugins import Registry
+from checker.quoting import powershell_line
 from checker.results import (
+    Cmdlet,
     Counts,
     Finding,
     FindingRef,
@@ -307,6 +309,7 @@ def _call(check: Check, arguments: Mapping[str, object], subject: Subject) -> It
             if isinstance(outcome, Missing):
                 yield _unknown(check, outcome.subject, outcome.because)
             elif isinstance(outcome, Verdict):
+                _refuse_unwritable(outcome)
                 yield _verdict(check, outcome.subject or subject, outcome)
             else:
                 raise TypeError(f"the judge gave {type(outcome).__name__}, not a Verdict")
@@ -318,6 +321,13 @@ def _call(check: Check, arguments: Mapping[str, object], subject: Subject) -> It
         return
     if not count:
         yield _draft(check, subject, Status.ERROR, "the check itself failed: it gave no verdict")
+
+
+def _refuse_unwritable(verdict: Verdict) -> None:
+    """A remedy that no writer could put down as PowerShell is the check's defect, told as one."""
+    for step in verdict.remedy:
+        if isinstance(step, Cmdlet):
+            powershell_line(step)
 
 
 def _weaken(draft: _Draft, check: Check, incomplete: Sequence[Missing]) -> _Draft:
