@@ -1,0 +1,253 @@
+"""The detection matrix: for every fault exactly the expected findings fail, and nothing is unknown without its cause.
+
+The lab does not know what its faults must give; this table does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from checker.results import Finding, Readiness, Severity, Stage, Status
+from lab.faults import FAULTS
+from lab.scenario import load, scenario_names
+from tests.lab_audit import audit, key
+
+MAIL = "mail.contoso.test"
+AUTODISCOVER = "autodiscover.contoso.test"
+EX02_MAPI = r"EX02\mapi (Default Web Site)"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Faults, the findings that must fail ("check subject"), and the checks of those that must be unknown."""
+
+    faults: tuple[str, ...]
+    fails: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    scenario: str = "healthy"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return " + ".join((self.scenario, *self.faults))
+
+
+def row(fault: str, fails: Sequence[str] = (), unknown: Sequence[str] = (), **more: Any) -> Row:
+    return Row((fault,) if fault else (), frozenset(fails), frozenset(unknown), **more)
+
+
+def of(subject: str, *checks: str) -> list[str]:
+    return [f"{check} {subject}" for check in checks]
+
+
+BY_NAME_BEHIND_TLS = (
+    "cert-names-cover",
+    "cert-name-only-in-cn",
+    "cert-trusted",
+    "cert-chain-complete",
+    "cert-in-date",
+    "cert-expires-soon",
+)
+MAPI_AND_RPC = (
+    "endpoint-mapi-challenge",
+    "endpoint-mapi-healthcheck",
+    "endpoint-rpc-healthcheck",
+    "endpoint-rpc-proxy",
+)
+BEHIND_CONNECTING = (*BY_NAME_BEHIND_TLS, *MAPI_AND_RPC)
+BOTH = (MAIL, AUTODISCOVER)
+
+
+def both(check: str) -> list[str]:
+    return [f"{check} {name}" for name in BOTH]
+
+
+ROWS = [
+    # the organisation
+    row("mapi-http-off", ["org-mapi-http-enabled Fabrikam"], scenario="enabled", options={"stage": "verify"}),
+    row("mapi-http-off", scenario="enabled"),  # auto: then it is the step that is prepared
+    row("mapi-http-on"),
+    row("mapi-http-setting-absent", [], ["org-mapi-http-enabled"], options={"stage": "verify"}),
+    row("modern-authentication-on"),
+    row("modern-authentication-off", scenario="enabled"),
+    # servers
+    row("server-is-2013-cu3:EX03", of("EX03", "server-supports-mapi-http")),
+    row("server-is-2010:EX03"),
+    row("server-refused:EX02", [], ["server-mapi-answers"]),
+    row("server-reset:EX02", [], ["server-mapi-answers"]),
+    row("server-silent:EX02", [], ["server-mapi-answers"]),
+    row("server-plain-http:EX02", [], ["server-mapi-answers"]),
+    row("server-in-maintenance:EX02", of("EX02", "server-mapi-answers")),
+    row("mapi-proxy-inactive:EX02", of("EX02", "server-mapi-answers")),
+    row("rpc-proxy-inactive:EX02"),
+    row("mapi-application-missing:EX02", of("EX02", "server-mapi-answers")),
+    row("mapi-pool-stopped:EX02", of("EX02", "server-mapi-answers")),
+    row("mapi-health-dropped:EX02", of("EX02", "server-mapi-answers")),
+    row("rpc-application-missing:EX02"),
+    row("rpc-pool-stopped:EX02"),
+    row("rpc-open:EX02"),
+    row("mapi-self-test-failed:EX02", of("EX02", "connectivity-mapi-self-test")),
+    row("mapi-self-test-timed-out:EX02", [], ["connectivity-mapi-self-test"]),
+    row("mapi-self-test-unknown:EX02", [], ["connectivity-mapi-self-test"]),
+    row("mapi-self-test-bare-name:EX02"),
+    row("rpc-self-test-failed:EX02", of("EX02", "connectivity-rpc-self-test")),
+    row("rpc-self-test-timed-out:EX02", [], ["connectivity-rpc-self-test"]),
+    row("rpc-self-test-unknown:EX02", [], ["connectivity-rpc-self-test"]),
+    row("rpc-self-test-bare-name:EX02"),
+    # virtual directories
+    row("mapi-directory-missing:EX02", of("EX02", "vdir-mapi-present", "server-mapi-answers")),
+    row("mapi-directory-twice:EX02", of("EX02", "vdir-mapi-present")),
+    row("mapi-internal-url-http:EX02", of(EX02_MAPI, "vdir-mapi-internal-url")),
+    row("mapi-internal-url-ip:EX02", of(EX02_MAPI, "vdir-mapi-internal-url")),
+    row("mapi-internal-url-port:EX02", of(EX02_MAPI, "vdir-mapi-internal-url")),
+    row("mapi-internal-url-path:EX02", of(EX02_MAPI, "vdir-mapi-internal-url")),
+    row("mapi-internal-url-missing:EX02", of(EX02_MAPI, "vdir-mapi-internal-url-missing")),
+    row("mapi-internal-url-single-label:EX02", of(EX02_MAPI, "vdir-mapi-internal-url-missing")),
+    row("mapi-urls-missing:EX02", of(EX02_MAPI, "vdir-mapi-internal-url")),
+    row("mapi-external-url-http:EX02", of(EX02_MAPI, "vdir-mapi-external-url")),
+    row("mapi-external-url-ip:EX02", of(EX02_MAPI, "vdir-mapi-external-url")),
+    row("mapi-external-url-port:EX02", of(EX02_MAPI, "vdir-mapi-external-url")),
+    row("mapi-external-url-path:EX02", of(EX02_MAPI, "vdir-mapi-external-url")),
+    row("mapi-external-url-missing:EX02", of(EX02_MAPI, "vdir-mapi-external-url-missing")),
+    row(
+        "mapi-external-url-missing:MBX2",
+        of(r"MBX2\mapi (Default Web Site)", "vdir-mapi-external-url"),
+        scenario="enabled",  # the internal name is another one than the external
+    ),
+    row("mapi-external-url-single-label:EX02", of(EX02_MAPI, "vdir-mapi-external-url")),
+    row("mapi-basic-only:EX02", of(EX02_MAPI, "vdir-mapi-authentication")),
+    row("mapi-oauth-only:EX02", of(EX02_MAPI, "vdir-mapi-authentication")),
+    row("mapi-oauth-only:MBX2", scenario="enabled"),  # modern authentication is on
+    row("mapi-negotiate-only:EX02"),
+    row("mapi-authentication-unknown:EX02", [], ["vdir-mapi-authentication"]),
+    row("mapi-extended-protection:*"),
+    row("rpc-ssl-offloading:*"),
+    row("rpc-external-hostname-missing:EX02"),
+    row("nothing-published"),
+    # names
+    row(f"name-nxdomain:{MAIL}", of(MAIL, "name-resolves"), ["endpoint-reachable", *BEHIND_CONNECTING]),
+    row(
+        f"name-no-address:{AUTODISCOVER}",
+        of(AUTODISCOVER, "name-resolves"),
+        ["endpoint-reachable", *BY_NAME_BEHIND_TLS],
+    ),
+    row(f"name-servfail:{AUTODISCOVER}", [], ["name-resolves", "endpoint-reachable", *BY_NAME_BEHIND_TLS]),
+    row(f"name-refused:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING),
+    row(f"name-reset:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING),
+    row(f"name-silent:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING, options={"timeout": 1}),
+    row(f"name-plain-http:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING),
+    row("name-round-robin"),
+    row(
+        f"name-leads-to:{MAIL}=OLD10",
+        of("mail.litware.test", "endpoint-mapi-challenge"),
+        ["endpoint-mapi-healthcheck"],
+        scenario="mixed",
+    ),
+    # reverse proxies
+    row("proxy"),
+    row("proxy-strips-headers"),  # a hardened site: nothing is wrong with it
+    row("proxy-strips-challenge", of(MAIL, "endpoint-mapi-challenge", "endpoint-rpc-proxy")),
+    row("proxy-offers-basic-only", of(MAIL, "endpoint-mapi-challenge")),
+    *(
+        row(fault, of(MAIL, "endpoint-mapi-challenge"), ["endpoint-mapi-healthcheck"])
+        for fault in (
+            "proxy-mapi-403",
+            "proxy-mapi-404",
+            "proxy-mapi-503",
+            "proxy-mapi-httpsys-503",
+            "proxy-mapi-login-redirect",
+            "proxy-mapi-login-page",
+        )
+    ),
+    row("proxy-mapi-basic-only", of(MAIL, "endpoint-mapi-challenge"), ["endpoint-mapi-healthcheck"]),
+    row("proxy-nspi-403", of(MAIL, "endpoint-mapi-challenge")),
+    row("proxy-mapi-health-403", of(MAIL, "endpoint-mapi-healthcheck")),
+    row("proxy-mapi-health-other-body", of(MAIL, "endpoint-mapi-healthcheck")),
+    row("proxy-mapi-health-dropped", of(MAIL, "endpoint-mapi-healthcheck")),
+    row("proxy-rpc-health-403", of(MAIL, "endpoint-rpc-healthcheck")),
+    row("proxy-rpc-health-other-body", of(MAIL, "endpoint-rpc-healthcheck")),
+    row("proxy-rpc-health-dropped", of(MAIL, "endpoint-rpc-healthcheck")),
+    row("proxy-rpc-404", of(MAIL, "endpoint-rpc-proxy")),
+    row("proxy-rpc-open", of(MAIL, "endpoint-rpc-proxy")),
+    # certificates
+    row("certificate-lacks-name", of(AUTODISCOVER, "cert-names-cover")),
+    row("certificate-wildcard"),
+    row("certificate-wildcard-too-deep", both("cert-names-cover")),
+    row("certificate-name-only-in-cn", [*of(MAIL, "cert-name-only-in-cn"), *of(AUTODISCOVER, "cert-names-cover")]),
+    row("certificate-self-signed", both("cert-trusted")),
+    row("certificate-unknown-root", [], ["cert-trusted"]),
+    row("certificate-wrong-usage", both("cert-trusted")),
+    row("certificate-any-usage"),
+    row("certificate-broken-signature", both("cert-trusted")),
+    row("certificate-intermediate-not-sent", both("cert-chain-complete"), ["cert-trusted"]),
+    row("certificate-with-root"),
+    row("certificate-expired", both("cert-in-date")),
+    row("certificate-not-yet-valid", both("cert-in-date")),
+    row("certificate-expired-intermediate", both("cert-in-date")),
+    row("certificate-expires-soon", both("cert-expires-soon")),
+    row("certificate-rsa-2048"),
+    row("certificate-rsa-1024"),
+    # remote PowerShell
+    row("powershell-german"),
+    row("powershell-denies:Get-OrganizationConfig", [], ["org-mapi-http-enabled"], options={"stage": "verify"}),
+    row(
+        "powershell-denies:Test-OutlookConnectivity", [], ["connectivity-mapi-self-test", "connectivity-rpc-self-test"]
+    ),
+]
+"""What each fault must give."""
+
+ABOUT_THE_SESSION = {
+    "powershell-as-installed",
+    "powershell-user-not-enabled",
+    "powershell-throttled",
+    "powershell-refused",
+    "powershell-silent",
+}
+"""Faults after which nothing is known of the organisation; tests/test_session_faults.py is about them."""
+
+
+def told(findings: Sequence[Finding]) -> str:
+    return "\n".join(f"{finding.status.value:8} {key(finding)}: {finding.summary}" for finding in findings)
+
+
+@pytest.mark.parametrize("case", ROWS, ids=str)
+def test_exactly_the_expected_findings(case: Row) -> None:
+    report = audit(case.scenario, case.faults, **case.options)
+    bad = [finding for finding in report.findings if finding.status in (Status.FAIL, Status.ERROR)]
+    unknown = [finding for finding in report.findings if finding.status is Status.UNKNOWN]
+    assert {key(finding) for finding in bad} == case.fails, told(bad)
+    assert {finding.check for finding in unknown} == case.unknown, told(unknown)
+
+
+@pytest.mark.parametrize("case", [row for row in ROWS if row.fails and row.unknown], ids=str)
+def test_what_lies_behind_a_failure_points_at_it(case: Row) -> None:
+    report = audit(case.scenario, case.faults, **case.options)
+    unknown = [finding for finding in report.findings if finding.status is Status.UNKNOWN]
+    assert {f"{finding.because.check} {finding.because.subject.name}" for finding in unknown if finding.because} <= set(
+        case.fails
+    )
+    assert not [finding for finding in unknown if finding.because is None], told(unknown)
+
+
+def test_every_fault_of_the_lab_is_in_the_matrix() -> None:
+    covered = {fault.partition(":")[0] for case in ROWS for fault in case.faults}
+    assert set(FAULTS) - covered == ABOUT_THE_SESSION
+
+
+@pytest.mark.parametrize("scenario", sorted(set(scenario_names()) - {"broken", "large"}))
+def test_a_healthy_organisation_has_no_failure_and_nothing_unknown(scenario: str) -> None:
+    report = audit(scenario)
+    wrong = [f for f in report.findings if f.status in (Status.FAIL, Status.ERROR, Status.UNKNOWN)]
+    assert not wrong, told(wrong)
+    assert report.readiness is Readiness.READY
+    assert report.stage is (Stage.VERIFY if load(scenario).organisation.mapi_http_enabled else Stage.PREPARE)
+    assert len(report.servers) == len(load(scenario).servers)
+
+
+def test_the_broken_organisation_is_not_ready_for_many_reasons() -> None:
+    report = audit("broken")
+    assert report.readiness is Readiness.NOT_READY
+    failing = {finding.check for finding in report.findings if finding.status is Status.FAIL}
+    assert len(failing) >= 6
+    assert any(f.severity is Severity.BLOCKER and f.status is Status.FAIL and f.remedy for f in report.findings)
