@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lab",
         description="Run an Exchange organisation on loopback until standard input ends or Ctrl-C. "
-        "Prints one line of JSON that says where it is.",
+        "Prints one line of JSON that says where it is, and at the end one that says what it was asked.",
         epilog=f"Faults: {', '.join(sorted(FAULTS))}.",
     )
     parser.add_argument(
@@ -28,18 +29,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--servers", type=int, help="how many servers, if not as many as the scenario has")
     parser.add_argument("--fault", action="append", default=[], metavar="NAME[:ARGUMENT]", help="may be repeated")
+    for what in ("request", "cmdlet"):
+        parser.add_argument(
+            f"--latency-per-{what}", type=float, default=0.0, metavar="SECONDS", help=f"that each {what} takes"
+        )
     chosen = parser.parse_args(arguments)
     try:
-        lab = start(chosen.scenario, faults=chosen.fault, servers=chosen.servers)
+        lab = start(
+            chosen.scenario,
+            faults=chosen.fault,
+            servers=chosen.servers,
+            latency_per_request=chosen.latency_per_request,
+            latency_per_cmdlet=chosen.latency_per_cmdlet,
+        )
     except ScenarioError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    with lab, suppress(KeyboardInterrupt):
-        sys.stdout.write(json.dumps(described(lab)) + "\n")
-        sys.stdout.flush()
-        while sys.stdin.read(4096):
-            pass
+    with lab:
+        _say(described(lab))
+        with suppress(KeyboardInterrupt):
+            while sys.stdin.read(4096):
+                pass
+        _say(asked(lab))
     return 0
+
+
+def _say(what: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 def described(lab: RunningLab) -> dict[str, object]:
@@ -55,6 +72,17 @@ def described(lab: RunningLab) -> dict[str, object]:
         "nameserver": lab.nameserver,
         "powershell_https_port": lab.powershell_https_port,
         "resolve": list(lab.resolve),
+    }
+
+
+def asked(lab: RunningLab) -> dict[str, object]:
+    """What clients asked of a lab: how often each cmdlet was run, how many requests there were for each step of
+    remote PowerShell, and how many for the web sites."""
+    endpoints = lab.endpoints.values()
+    return {
+        "cmdlets": Counter(call.name for endpoint in endpoints for call in tuple(endpoint.calls)),
+        "steps": Counter(seen.step for endpoint in endpoints for seen in tuple(endpoint.journal)),
+        "web": len(lab.web_journal.entries),
     }
 
 

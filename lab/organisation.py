@@ -125,7 +125,7 @@ def start(
         faults: applied in order after the scenario's own (`lab.faults`).
         servers: how many servers, if not as many as the scenario has.
         vantage: from where its DNS is asked.
-        latency_per_request: seconds that each web answer takes.
+        latency_per_request: seconds that each answer takes, of a web site or of remote PowerShell.
         latency_per_cmdlet: seconds that each cmdlet takes.
         powershell: False leaves remote PowerShell out.
         powershell_faults: what goes wrong on the way to every PowerShell endpoint (`lab.powershell.faults`).
@@ -164,6 +164,7 @@ def start(
                 tls=authority.real_time_tls(server.fqdn),
                 replay=replay,
                 faults=powershell_faults,
+                request_latency=latency_per_request,
                 cmdlet_latency=latency_per_cmdlet,
                 loop=loop,
             )
