@@ -19,6 +19,7 @@ from checker.network.live import LiveNetwork, NetworkSettings
 from checker.network.names import parse_nameserver, parse_resolve
 from checker.network.trust import load_trust
 from checker.plugins import Registry, find_checks
+from checker.powershell.nothing import NoPowerShell
 from checker.powershell.session import PowerShellSettings, PowerShellSource
 from checker.results import Report
 from checker.runner import Progress, RunRequest, audit, choose
@@ -71,7 +72,7 @@ async def _run(
     selection = choose(registry, settings.only, settings.skip)
     resolve = dict(parse_resolve(entry) for entry in settings.resolve)
     trust = load_trust(settings.ca_file)
-    shell = PowerShellSource(_powershell(settings, password, resolve, registry))
+    shell = PowerShellSource(_powershell(settings, password, resolve, registry)) if settings.server else NoPowerShell()
     network = LiveNetwork(
         NetworkSettings(
             resolve=resolve,
@@ -156,5 +157,11 @@ def _waivers(settings: Settings, now: datetime) -> tuple[Waiver, ...]:
 
 def _narrowed(settings: Settings) -> tuple[str, ...]:
     """How the user narrowed the run, in the words of the options."""
+    if not settings.server:
+        return ("probe", *_selected(settings))
+    return _selected(settings)
+
+
+def _selected(settings: Settings) -> tuple[str, ...]:
     chosen = {"--only": settings.only, "--skip": settings.skip, "--servers": settings.servers}
     return tuple(f"{option} {', '.join(values)}" for option, values in chosen.items() if values)

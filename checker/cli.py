@@ -155,6 +155,67 @@ def check(
     raise typer.Exit(exit_code(report, settings.fail_on))
 
 
+@app.command(
+    epilog="Examples:\n\n\b\n  mapiready probe mail.contoso.com autodiscover.contoso.com\n"
+    "  mapiready probe mail.contoso.com --vantage outside:home --nameserver 9.9.9.9 --output outside.html"
+)
+def probe(
+    host: Annotated[list[str] | None, typer.Argument(metavar="HOST…", help="Names that clients use.")] = None,
+    ca_file: Annotated[
+        str | None, typer.Option(help="PEM file of root certificates to trust, in place of the system's store.")
+    ] = None,
+    resolve: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT:ADDRESS[:PORT]", help="Ask this address for that host."),
+    ] = None,
+    nameserver: Annotated[
+        str | None, typer.Option(metavar="ADDRESS[:PORT]", help="DNS server to ask in place of the system's.")
+    ] = None,
+    vantage: Annotated[
+        str, typer.Option(metavar="inside|outside[:LABEL]", help="From where this machine looks.")
+    ] = "outside",
+    only: Annotated[list[str] | None, typer.Option(help="Only this check or category. Repeatable.")] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="Not this check or category. Repeatable.")] = None,
+    timeout: Annotated[str | None, typer.Option(help="Seconds for one step; default 30.")] = None,
+    deadline: Annotated[str | None, typer.Option(help="Seconds for the whole run; default 600.")] = None,
+    fail_on: Annotated[
+        str | None, typer.Option(help="Least severity for exit code 1: blocker, warning, advice.")
+    ] = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        list[str] | None, typer.Option(help="terminal (default), html or json. Repeatable with a folder.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(help="- for standard output (default), a file, or a folder for several formats.")
+    ] = None,
+    now: Annotated[str | None, typer.Option(metavar="TIME", help="Judge dates as of this time.")] = None,
+    config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
+) -> None:
+    """Look at names from the network alone, without any right on Exchange: from home, from outside, from a partner."""
+    from checker.results import exit_code
+    from checker.settings import load_settings
+
+    settings = load_settings(
+        {
+            "name": host,
+            "ca-file": ca_file,
+            "resolve": resolve,
+            "nameserver": nameserver,
+            "vantage": vantage,
+            "only": only,
+            "skip": skip,
+            "timeout": timeout,
+            "deadline": deadline,
+            "fail-on": fail_on,
+            "format": format,
+            "output": output,
+            "now": now,
+        },
+        Path(config) if config else None,
+        probe=True,
+    )
+    raise typer.Exit(exit_code(_audit(settings), settings.fail_on))
+
+
 @app.command(epilog="Example: mapiready demo --scenario broken --output .")
 def demo(
     scenario: Annotated[

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -99,6 +99,16 @@ def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)):
         raise ValueError("must be a list of texts")
     return tuple(_text(entry) for entry in value)
+
+
+def _hosts(value: object) -> tuple[str, ...]:
+    from checker.facts.urls import usable_host
+
+    names = _texts(value)
+    for name in names:
+        if usable_host(name) is None:
+            raise ValueError(f"must be host names such as mail.contoso.com, without scheme or path; {name!r} is none")
+    return names
 
 
 def _path(value: object) -> Path:
@@ -223,7 +233,7 @@ KEYS: Mapping[str, Callable[[object], object]] = {
     "ca-file": _path,
     "resolve": _resolve,
     "nameserver": _nameserver,
-    "name": _texts,
+    "name": _hosts,
     "vantage": parse_vantage,
     "stage": _stage,
     "only": _texts,
@@ -246,8 +256,9 @@ KEYS: Mapping[str, Callable[[object], object]] = {
 _PATHS = ("password-file", "ca-file")
 
 
-def load_settings(options: Mapping[str, object], config: Path | None) -> Settings:
+def load_settings(options: Mapping[str, object], config: Path | None, *, probe: bool = False) -> Settings:
     """The settings of a run from the options that were given (None or empty: not given) and the TOML file, if any.
+    A probe needs names and no server; what the file says of remote PowerShell is of no concern to it.
 
     Raises:
         SettingsError: one sentence, naming the option or the file and key.
@@ -265,6 +276,8 @@ def load_settings(options: Mapping[str, object], config: Path | None) -> Setting
             label = "SERVER" if key == "server" else f"--{key}"
             values[key] = _parse(key, value, label)
     settings = Settings(**{"server": (), **{key.replace("-", "_"): value for key, value in values.items()}})  # type: ignore[arg-type]
+    if probe:
+        return _as_probe(settings)
     _check(settings)
     return settings
 
@@ -298,6 +311,12 @@ def _read(config: Path) -> Mapping[str, object]:
             hint = f"; do you mean {near}?" if near in KEYS else f"; there are: {', '.join(KEYS)}."
             raise SettingsError(f"{config}: there is no setting {key!r}{hint}")
     return content
+
+
+def _as_probe(settings: Settings) -> Settings:
+    if not settings.name:
+        raise SettingsError("Name at least one host to look at: mapiready probe mail.contoso.com.")
+    return replace(settings, server=(), user=None, password_file=None)
 
 
 def _check(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from checker.settings import KEYS
 from lab.organisation import RunningLab, start
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("check", "demo", "lab", "list", "explain", "render")
+COMMANDS = ("check", "probe", "demo", "lab", "list", "explain", "render")
 
 
 def mapiready(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -142,6 +142,8 @@ def test_the_demo_exits_0_and_says_what_check_would_have_given(tmp_path: Path) -
         (("check", "ex01", "--resolve", "mail"), "--resolve"),
         (("check", "ex01", "--output", "x/y/z.html"), "x/y/z.html"),
         (("check", "ex01", "--no-such-option"), "--no-such-option"),
+        (("probe",), "mapiready probe"),
+        (("probe", "https://mail/"), "https://mail/"),
         (("demo", "--scenario", "none"), "none"),
         (("explain", "cert-name-cover"), "cert-names-cover"),
         (("render", "none.json"), "none.json"),
@@ -165,6 +167,22 @@ def test_nobody_answers_is_inconclusive_and_says_why() -> None:
     assert done.returncode == 3
     assert "refused" in done.stdout
     assert "ex01.contoso.test" in done.stdout
+
+
+def test_a_probe_needs_no_right_on_exchange_and_says_what_it_could_not_know(
+    healthy: tuple[RunningLab, list[str]], tmp_path: Path
+) -> None:
+    lab, _ = healthy
+    config = tmp_path / "probe.toml"
+    words = {"ca-file": str(lab.ca_file), "resolve": list(lab.resolve), "now": lab.now.isoformat()}
+    config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in words.items()), encoding="utf-8")
+    before = len(lab.journal)
+    done = mapiready("probe", "mail.contoso.test", "--config", str(config), "--vantage", "inside")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("NO BLOCKER FOUND")
+    assert "needs remote PowerShell" in done.stdout
+    assert "vdir-mapi-present" in done.stdout
+    assert not [seen for seen in lab.journal[before:] if seen.authorization]
 
 
 def test_list_shows_what_is_sent_and_explain_says_why() -> None:
