@@ -20,6 +20,7 @@ from typing import TypeAlias
 from lab.scenario import (
     AS_INSTALLED,
     Authentication,
+    AuthenticationPolicy,
     Balancing,
     Certificate,
     Chain,
@@ -143,6 +144,27 @@ def _modern_authentication(value: bool | None) -> Fault:
     return fault
 
 
+def _policy(name: str, *, legacy: bool = False, modern: bool = False) -> Fault:
+    """A default authentication policy for everybody without one of their own."""
+
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        _no_argument(scenario, argument)
+        policy = AuthenticationPolicy(name, blocks_legacy_mapi=legacy, blocks_modern_mapi=modern)
+        return replace(scenario, organisation=replace(scenario.organisation, authentication_policy=policy))
+
+    return fault
+
+
+def _oauth_certificate(change: Callable[[Certificate], Certificate]) -> Fault:
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        _no_argument(scenario, argument)
+        organisation = scenario.organisation
+        changed = replace(organisation, oauth_certificate=change(organisation.oauth_certificate))
+        return replace(scenario, organisation=changed)
+
+    return fault
+
+
 def _no_argument(scenario: Scenario, argument: str) -> None:
     if argument:
         raise ScenarioError(f"{scenario.name}: this fault concerns the whole organisation and takes no {argument!r}.")
@@ -154,6 +176,22 @@ def _no_argument(scenario: Scenario, argument: str) -> None:
 def _becomes_2013_cu3(server: Server) -> Server:
     """Two updates before MAPI over HTTP came."""
     return replace(server, build="15.0.775.38", update="15.0.775.38", mapi=())
+
+
+def _becomes(build: str, update: str) -> Fault:
+    return _on_server(lambda server: replace(server, build=build, update=update))
+
+
+def _account(account: str | None) -> Fault:
+    return _on_server(lambda server: replace(server, alternate_service_account=account))
+
+
+def _stopped(service: str) -> Fault:
+    return _on_server(lambda server: replace(server, stopped_services=(*server.stopped_services, service)))
+
+
+def _unhealthy(health_set: str) -> Fault:
+    return _on_server(lambda server: replace(server, unhealthy=(*server.unhealthy, health_set)))
 
 
 def _becomes_2010(server: Server) -> Server:
@@ -465,6 +503,15 @@ FAULTS: dict[str, Fault] = {
     "mapi-http-setting-absent": _switch(None),
     "modern-authentication-on": _modern_authentication(True),
     "modern-authentication-off": _modern_authentication(False),
+    "authentication-policy-blocks-legacy": _policy("Block legacy", legacy=True),
+    "authentication-policy-blocks-modern": _policy("Block modern", modern=True),
+    "authentication-policy-blocks-nothing": _policy("Allow all"),
+    "oauth-certificate-expired": _oauth_certificate(
+        lambda certificate: replace(certificate, not_after=timedelta(seconds=-1))
+    ),
+    "oauth-certificate-not-yet-valid": _oauth_certificate(
+        lambda certificate: replace(certificate, not_before=timedelta(seconds=1))
+    ),
     # servers
     "server-is-2013-cu3": _on_server(_becomes_2013_cu3),
     "server-is-2010": _on_server(_becomes_2010),
@@ -481,6 +528,17 @@ FAULTS: dict[str, Fault] = {
     "rpc-application-missing": _answers("/rpc", Page.IIS_404),
     "rpc-pool-stopped": _answers("/rpc", Page.HTTPSYS_503),
     "rpc-open": _answers(_RPC_PROXY, Page.EMPTY_200),
+    "autodiscover-proxy-inactive": _held("AutoDiscoverProxy", "HealthAPI"),
+    "server-lacks-security-update": _on_server(lambda server: replace(server, update=server.build)),
+    "server-is-2019-cu14": _becomes("15.2.1544.4", "15.2.1544.39"),
+    "server-is-2019-cu15": _becomes("15.2.1748.10", "15.2.1748.43"),
+    "service-host-stopped": _stopped("MSExchangeServiceHost"),
+    "transport-stopped": _stopped("MSExchangeTransport"),
+    "mapi-health-set-unhealthy": _unhealthy("OutlookMapiHttp.Protocol"),
+    "search-health-set-unhealthy": _unhealthy("Search"),
+    "alternate-service-account-missing": _account(None),
+    "alternate-service-account-other": _account("OTHER\\OLDASA$"),
+    "oauth-certificate-missing": _on_server(lambda server: replace(server, has_oauth_certificate=False)),
     "mapi-self-test-failed": _probe(_MAPI_PROBE, result="Failed"),
     "mapi-self-test-timed-out": _probe(_MAPI_PROBE, result="TimedOut"),
     "mapi-self-test-unknown": _probe(_MAPI_PROBE, naming=ProbeNaming.NONE),
@@ -510,10 +568,15 @@ FAULTS: dict[str, Fault] = {
     "mapi-basic-only": _methods("Basic"),
     "mapi-oauth-only": _methods("OAuth"),
     "mapi-negotiate-only": _methods("Negotiate"),
+    "mapi-lacks-oauth": _methods("Ntlm", "Negotiate"),
     "mapi-authentication-unknown": _methods(offered=AS_INSTALLED),
     "mapi-extended-protection": _extended_protection("Require"),
     "rpc-ssl-offloading": _on_anywhere(lambda anywhere: replace(anywhere, ssl_offloading=True)),
     "rpc-external-hostname-missing": _on_anywhere(lambda anywhere: replace(anywhere, external_hostname=None)),
+    "rpc-hostnames-missing": _on_anywhere(
+        lambda anywhere: replace(anywhere, internal_hostname=None, external_hostname=None)
+    ),
+    "rpc-directory-missing": _on_server(lambda server: replace(server, outlook_anywhere=None)),
     "nothing-published": _nothing_published,
     # names
     "name-nxdomain": _resolves(Resolution.NXDOMAIN),

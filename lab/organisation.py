@@ -162,6 +162,7 @@ def start(
                 scenario,
                 server,
                 tls=authority.real_time_tls(server.fqdn),
+                served=lambda certificate: authority.identity(certificate).chain[0],
                 replay=replay,
                 faults=powershell_faults,
                 request_latency=latency_per_request,

@@ -67,6 +67,7 @@ class Authority:
         self._intermediate = _certificate_authority(
             "Lab Issuing CA 1", self._now - 4 * _YEAR, self._now + 6 * _YEAR, self._root
         )
+        self._identities: dict[Certificate, Identity] = {}
         self._contexts: dict[Certificate, ssl.SSLContext] = {}
         ca_file.write_bytes(self.root_pem)
 
@@ -90,10 +91,16 @@ class Authority:
         sent = (leaf, *(link.public_bytes(Encoding.DER) for link in chain))
         return Identity(sent, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
+    def identity(self, certificate: Certificate) -> Identity:
+        """The certificate that is served, too: the same description gives the same certificate."""
+        if certificate not in self._identities:
+            self._identities[certificate] = self.issue(certificate)
+        return self._identities[certificate]
+
     def tls(self, certificate: Certificate) -> ssl.SSLContext:
         """The settings of a TLS server with this certificate; the same certificate gives the same settings."""
         if certificate not in self._contexts:
-            self._contexts[certificate] = self._context(self.issue(certificate))
+            self._contexts[certificate] = self._context(self.identity(certificate))
         return self._contexts[certificate]
 
     def real_time_tls(self, host: str) -> ssl.SSLContext:

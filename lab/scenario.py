@@ -34,6 +34,7 @@ __all__ = [
     "PROBES",
     "USAGES",
     "Authentication",
+    "AuthenticationPolicy",
     "Balancing",
     "Certificate",
     "Chain",
@@ -281,6 +282,10 @@ class Server:
     inactive: tuple[Component, ...] = ()
     rules: tuple[Rule, ...] = ()
     wire: Wire = Wire.NORMAL
+    alternate_service_account: str | None = None  # CONTOSO\\EXCHASA$, for Kerberos on shared names
+    unhealthy: tuple[str, ...] = ()  # health sets
+    stopped_services: tuple[str, ...] = ()
+    has_oauth_certificate: bool = True
 
     @property
     def version(self) -> tuple[int, int, int, int]:
@@ -371,14 +376,35 @@ class PowerShell:
     wire: Wire = Wire.NORMAL
 
 
+OAUTH_CERTIFICATE = Certificate(
+    "Microsoft Exchange Server Auth Certificate",
+    (),
+    issuer=Issuer.SELF,
+    not_before=timedelta(days=-400),
+    not_after=timedelta(days=1425),
+)
+"""The certificate that setup makes for OAuth: self-signed, for five years. (Exchange's has an RSA key.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationPolicy:
+    """An authentication policy (Exchange 2019 CU2 and later), as far as it concerns /mapi."""
+
+    name: str
+    blocks_legacy_mapi: bool = False
+    blocks_modern_mapi: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """What Get-OrganizationConfig says. None: the property is absent."""
+    """What Get-OrganizationConfig says, and what else there is once. None: the property is absent, or there is none."""
 
     name: str
     domain: str
     mapi_http_enabled: bool | None
     modern_authentication: bool | None
+    authentication_policy: AuthenticationPolicy | None = None  # the default one
+    oauth_certificate: Certificate = OAUTH_CERTIFICATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -718,9 +744,22 @@ def _organisation(table: _Table) -> Organisation:
         domain=domain,
         mapi_http_enabled=table.switch("mapi_http_enabled", False),
         modern_authentication=table.switch("modern_authentication", False),
+        authentication_policy=_policy(table.table("authentication_policy")),
     )
     table.finish()
     return organisation
+
+
+def _policy(table: _Table) -> AuthenticationPolicy | None:
+    if not table.values:
+        return None
+    policy = AuthenticationPolicy(
+        name=table.must("name", str),
+        blocks_legacy_mapi=bool(table.get("blocks_legacy_mapi", bool, False)),
+        blocks_modern_mapi=bool(table.get("blocks_modern_mapi", bool, False)),
+    )
+    table.finish()
+    return policy
 
 
 def _server(name: str, table: _Table, domain: str, hosts: _Hosts) -> Server:
@@ -754,6 +793,14 @@ def _server(name: str, table: _Table, domain: str, hosts: _Hosts) -> Server:
         inactive=tuple(_component(item) for item in table.tables("inactive")),
         rules=_rules(table),
         wire=table.choice("wire", Wire, Wire.NORMAL),
+        # Setup gives none; a well-kept organisation has one, and most scenarios are of such.
+        alternate_service_account=table.url(
+            "alternate_service_account",
+            f"{domain.partition('.')[0].upper()}\\EXCHASA$" if has_web_site and _version(build)[0] >= 15 else None,
+        ),
+        unhealthy=table.strings("unhealthy", ()),
+        stopped_services=table.strings("stopped_services", ()),
+        has_oauth_certificate=bool(table.get("has_oauth_certificate", bool, True)),
     )
     table.finish()
     return server

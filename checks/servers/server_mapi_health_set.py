@@ -60,7 +60,7 @@ def judge(server: ServerHealth) -> Verdict:
         )
     unhealthy = [entry.name for entry in concerned if entry.alert.casefold() == _UNHEALTHY]
     if not unhealthy:
-        return passed(f"no set of {', '.join(entry.name for entry in concerned)} is Unhealthy")
+        return passed(f"none of its {len(concerned)} health sets of Outlook and Autodiscover is Unhealthy")
     steps: list[Step] = [Cmdlet("Get-ServerHealth", Identity=name, HealthSet=health_set) for health_set in unhealthy]
     return failed(
         f"Managed Availability finds {', '.join(unhealthy)} Unhealthy",

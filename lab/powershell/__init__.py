@@ -8,6 +8,7 @@ its own, its cmdlets from the scenario.
     runspace           PSRP: pools, pipelines, what waits to be received
     cmdlet             the protocol of cmdlets, and binding
     cmdlets, objects   the cmdlets of a scenario and what they put out, recorded output included
+    server_cmdlets     those about one server at a time, and about sign-in
     problems           error records and WSMan faults
     clixml, replay     objects written anew, objects as recorded
     soap, encryption, authentication, web, faults, loop
@@ -16,13 +17,13 @@ its own, its cmdlets from the scenario.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from lab.powershell.cmdlet import Cmdlets
 from lab.powershell.loop import BackgroundLoop
 from lab.powershell.service import Endpoint, Seen, Settings
-from lab.scenario import Scenario, Server
+from lab.scenario import Certificate, Scenario, Server
 
 __all__ = ["BackgroundLoop", "Endpoint", "Seen", "start_endpoint"]
 
@@ -36,6 +37,7 @@ def start_endpoint(
     challenges: tuple[str, ...] | None = None,
     replay: Mapping[str, Path] | None = None,
     cmdlets: Cmdlets | None = None,
+    served: Callable[[Certificate], bytes] | None = None,
     faults: Sequence[str] = (),
     request_latency: float = 0.0,
     cmdlet_latency: Mapping[str, float] | float = 0.0,
@@ -51,6 +53,7 @@ def start_endpoint(
         challenges: what a 401 offers instead of what follows from the scenario, such as ("Kerberos",).
         replay: recorded Export-Clixml files that answer for cmdlets, by the cmdlet's name.
         cmdlets: other cmdlets than the scenario's.
+        served: the certificate (DER) that a server presents for a description; without it no cmdlet tells certificates.
         faults: what goes wrong on the way (`lab.powershell.faults`), such as "receive:2:drop".
         request_latency: seconds that every request takes.
         cmdlet_latency: seconds that every cmdlet takes, or by name.
@@ -60,13 +63,15 @@ def start_endpoint(
         ValueError: a fault cannot be read, or a password cannot be used for NTLM.
     """
     from lab.powershell.cmdlets import ScenarioCmdlets, with_replay
+    from lab.powershell.server_cmdlets import ServerCmdlets
 
-    of_scenario: Cmdlets = ScenarioCmdlets(scenario, server) if cmdlets is None else cmdlets
+    if cmdlets is None:
+        cmdlets = ServerCmdlets(scenario, server, ScenarioCmdlets(scenario, server), served)
     settings = Settings(
         server=server,
         powershell=scenario.powershell,
         domain=scenario.organisation.domain,
-        cmdlets=with_replay(of_scenario, replay or {}),
+        cmdlets=with_replay(cmdlets, replay or {}),
         tls=tls,
         certificate=certificate,
         challenges=challenges,
