@@ -111,14 +111,16 @@ class NameConnection:
 class NameCertificates:
     """The certificates that a name is served with, leaf first, and what the verifier says of them.
 
-    `covers` (the SAN names it) and `only_in_cn` (there is no SAN, the CN names it) are NotCollected when the leaf
-    cannot be read or the verifier knows no such names; `chain` when the leaf cannot be read.
+    `leaf` and `chain` are NotCollected when the first one cannot be read.
+    `covers` (the SAN names it) and `only_in_cn` (there is no SAN, the CN names it) are so then, and when the verifier
+    knows no such names.
     """
 
     NOTHING: ClassVar[str] = "no name is in use"
 
     name: NameInUse
     sent: tuple[Link, ...]
+    leaf: Certificate | NotCollected
     covers: bool | NotCollected
     only_in_cn: bool | NotCollected
     chain: Chain | NotCollected
@@ -294,7 +296,7 @@ def analysed(name: NameInUse, certificates: tuple[bytes, ...], trust: TrustStore
     if not isinstance(leaf, Certificate):
         why = leaf.why if leaf else "none was sent"
         unreadable = NotCollected(Reason.MALFORMED, f"The certificate served for {name.host} cannot be read: {why}.")
-        return NameCertificates(name, sent, unreadable, unreadable, unreadable, trust.source)
+        return NameCertificates(name, sent, unreadable, unreadable, unreadable, unreadable, trust.source)
     try:
         covering = covers(leaf, name.host)
         only_in_cn = not covering and only_cn_names(leaf, name.host)
@@ -304,7 +306,7 @@ def analysed(name: NameInUse, certificates: tuple[bytes, ...], trust: TrustStore
             Reason.NOT_SUPPORTED_HERE, f"{error} Compare it by eye; the certificate has {named}."
         )
     chain = trace(leaf, sent[1:], trust.roots, now.at)
-    return NameCertificates(name, sent, covering, only_in_cn, chain, trust.source)
+    return NameCertificates(name, sent, leaf, covering, only_in_cn, chain, trust.source)
 
 
 @fact()

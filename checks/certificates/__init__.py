@@ -1,0 +1,1 @@
+"""Checks on the certificates that clients are served with by name."""

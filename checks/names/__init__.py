@@ -1,0 +1,1 @@
+"""Checks on the names in use: whether clients find what stands behind them."""
