@@ -41,7 +41,7 @@ def is_seen(name: Name, vantage: Vantage) -> bool:
 
 
 def answer(hosts: Mapping[str, Resolution], wire: bytes) -> bytes | None:
-    """The answer to a message; None to what is no DNS query."""
+    """The answer to a message; None when there is none."""
     try:
         query = dns.message.from_wire(wire)
     except dns.exception.DNSException:
@@ -58,6 +58,15 @@ def answer(hosts: Mapping[str, Resolution], wire: bytes) -> bytes | None:
             response.set_rcode(dns.rcode.SERVFAIL)
         case Resolution.NO_ADDRESS:
             pass
+        case Resolution.SILENT:
+            return None
+        case Resolution.GARBAGE:
+            return wire[:2] + b"\xff" * 40
+        case Resolution.LOOP:
+            name = question.name
+            response.answer.append(
+                dns.rrset.from_text(name, _TTL, dns.rdataclass.IN, dns.rdatatype.CNAME, name.to_text())
+            )
         case Resolution.ADDRESS:
             if question.rdtype == dns.rdatatype.A:
                 response.answer.append(

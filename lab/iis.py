@@ -52,7 +52,8 @@ def start_site(journal: Journal, server: Server, tls: ssl.SSLContext, now: datet
     async def handle(request: Request) -> Response:
         await asyncio.sleep(latency)
         response = site_answer(server, request)
-        return response if response is DROPPED else compressed(request, response).with_headers(date)
+        as_it_is = response is DROPPED or response.stream is not None
+        return response if as_it_is else compressed(request, response).with_headers(date)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await respond(reader, writer, handle, journal, name)

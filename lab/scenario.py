@@ -50,6 +50,7 @@ __all__ = [
     "Probe",
     "ProbeNaming",
     "Proxy",
+    "Raw",
     "Resolution",
     "Role",
     "Rule",
@@ -112,6 +113,11 @@ class Wire(Enum):
     RESET = "reset"  # the connection is accepted and reset at once
     SILENT = "silent"  # the connection is accepted, TLS is never answered
     PLAIN_HTTP = "plain-http"  # HTTP without TLS on the TLS port
+    CLOSED = "closed"  # TLS is answered by an orderly end
+    GARBAGE = "garbage"  # TLS is answered by something else
+    CUT = "cut"  # TLS is begun, and ends in its middle
+    TRICKLE = "trickle"  # TLS comes a byte at a time
+    ENDLESS = "endless"  # TLS begins with alerts that never end
 
 
 class Page(Enum):
@@ -128,6 +134,22 @@ class Page(Enum):
     IIS_START_PAGE = "iis-start-page"  # 200 with another body
     EMPTY_200 = "empty-200"  # 200 without a body and without asking who is there
     DROPPED = "dropped"  # the connection ends without an answer
+    IIS_403 = "iis-403"
+    IIS_500 = "iis-500"
+    HTTPSYS_404 = "httpsys-404"
+    EXCHANGE_403 = "exchange-403"
+    EXCHANGE_404 = "exchange-404"
+    EXCHANGE_500 = "exchange-500"
+    EXCHANGE_503 = "exchange-503"
+    NGINX_500 = "nginx-500"
+    HANG = "hang"  # no answer, and no end
+    TRICKLED_HEAD = "trickled-head"  # a byte at a time
+    TRICKLED_BODY = "trickled-body"
+    TRUNCATED = "truncated"  # the connection ends in the middle of the body
+    NOT_HTTP = "not-http"
+    ENDLESS_HEAD = "endless-head"
+    ENDLESS_BODY = "endless-body"
+    GZIP_BOMB = "gzip-bomb"
 
 
 class Resolution(Enum):
@@ -137,6 +159,9 @@ class Resolution(Enum):
     NXDOMAIN = "nxdomain"
     NO_ADDRESS = "no-address"
     SERVFAIL = "servfail"
+    SILENT = "silent"  # no answer
+    GARBAGE = "garbage"  # an answer that is no DNS
+    LOOP = "loop"  # an alias of itself
 
 
 class Balancing(Enum):
@@ -181,11 +206,18 @@ class Chain(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """An answer as it goes over the wire, whatever it holds; the connection ends after it."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """What is answered on a path and everything below it; "/" is every path. Matched without regard to case."""
 
     path: str
-    page: Page
+    page: Page | Raw
 
 
 @dataclass(frozen=True, slots=True)

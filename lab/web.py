@@ -17,6 +17,7 @@ from typing import TypeAlias
 import h11
 
 from lab.journal import Journal, Seen
+from lab.misbehaviour import Stream, cut, endless, trickle
 from lab.scenario import Wire
 
 __all__ = [
@@ -57,13 +58,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer. Content-Length is added; `close` ends the connection after it."""
+    """An answer. Content-Length is added; `close` ends the connection after it. A `stream` is sent in place of all
+    the rest, and ends the connection, too."""
 
     status: int
     reason: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     close: bool = False
+    stream: Stream | None = None
 
     def with_headers(self, *headers: tuple[str, str]) -> Response:
         """The same with headers before its own."""
@@ -146,6 +149,16 @@ def listen(connected: Connected, *, tls: ssl.SSLContext | None, wire: Wire = Wir
             listener.begin(_reset)
         case Wire.SILENT:
             listener.begin(_silent)
+        case Wire.CLOSED:
+            listener.begin(partial(_served, _streaming(cut(b"")), None))
+        case Wire.GARBAGE:
+            listener.begin(partial(_served, _streaming(cut(_GARBAGE)), None))
+        case Wire.CUT:
+            listener.begin(partial(_served, _streaming(cut(_SERVER_HELLO)), None))
+        case Wire.TRICKLE:
+            listener.begin(partial(_served, _streaming(trickle(b"", _SERVER_HELLO, _SECONDS_PER_BYTE)), None))
+        case Wire.ENDLESS:
+            listener.begin(partial(_served, _streaming(endless(b"", _WARNING)), None))
         case Wire.PLAIN_HTTP:
             listener.begin(partial(_served, connected, None))
         case Wire.NORMAL:
@@ -172,6 +185,20 @@ async def _served(connected: Connected, tls: ssl.SSLContext | None, connection: 
     except BaseException:
         abort(writer)  # The lab stops; or a defect of its own, which must not leave a client waiting.
         raise
+
+
+_GARBAGE = bytes(range(255, 127, -1))
+_SERVER_HELLO = b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03" + bytes(1000)  # the beginning of a long one
+_WARNING = b"\x15\x03\x03\x00\x02\x01\x5a" * 1000  # user_canceled, an alert that ends nothing
+_SECONDS_PER_BYTE = 0.2
+
+
+def _streaming(stream: Stream) -> Connected:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(_CHUNK)  # the client begins
+        await stream(reader, writer)
+
+    return connected
 
 
 async def _reset(connection: socket.socket) -> None:
@@ -217,6 +244,9 @@ async def respond(
         response = await handler(request)
         if response is DROPPED:
             abort(writer)
+            return
+        if response.stream is not None:
+            await response.stream(reader, writer)
             return
         await _send(connection, writer, response, body=request.method != "HEAD")
         if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
