@@ -11,7 +11,6 @@ from checker.answers import (
     CmdletCall,
     CmdletRunner,
     Collected,
-    Missing,
     NotCollected,
     PSObject,
     PSValue,
@@ -22,7 +21,7 @@ from checker.facts.servers import ExchangeServer, missing_because, unknown_cmdle
 from checker.facts.versions import Version
 from checker.gathering import gather_each
 
-__all__ = ["FIRST_2013", "ask_each_server", "binary", "bound_to", "is_client_access_of", "moment", "parts"]
+__all__ = ["FIRST_2013", "ask_each_server", "binary", "is_client_access_of", "moment", "parts"]
 
 T = TypeVar("T")
 
@@ -78,11 +77,6 @@ def _nothing(answer: CmdletAnswer, server: ExchangeServer) -> NotCollected:
         Reason.OTHER,
         f"{answer.call}, run by {answer.server}, gave nothing; run it in the Exchange Management Shell.",
     )
-
-
-def bound_to(missing: tuple[Missing, ...], server: str) -> NotCollected | None:
-    """Why a server is missing from a set, None when it is not."""
-    return next((entry.because for entry in missing if entry.subject.name.casefold() == server.casefold()), None)
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

@@ -1,10 +1,14 @@
 """The OAuth certificate of the organisation is on each server and in date."""
 
+from collections.abc import Iterator
+
 from checker import (
     Advice,
     Category,
     CheckInfo,
     Cmdlet,
+    Collected,
+    NotCollected,
     Severity,
     Verdict,
     check,
@@ -52,42 +56,61 @@ _NAME = "Microsoft Exchange Server Auth Certificate"
 
 
 @check(INFO)
-def judge(server: InstalledCertificates, config: AuthConfig, organization: OrganizationConfig, now: Now) -> Verdict:
-    """Fail when a server lacks the certificate or has it out of date, while OAuth is in use."""
+def judge(
+    organization: OrganizationConfig,
+    config: AuthConfig | NotCollected,
+    servers: Collected[InstalledCertificates] | NotCollected,
+    now: Now,
+) -> Iterator[Verdict]:
+    """Fail once when the certificate is out of date, and for each server that lacks it, while OAuth is in use."""
     if not need(organization.modern_authentication):
-        return not_applicable("modern authentication is off (OAuth2ClientProfileEnabled False)")
-    thumbprint = need(config.current)
+        yield not_applicable("modern authentication is off (OAuth2ClientProfileEnabled False)")
+        return
+    thumbprint = need(need(config).current)
     if thumbprint is None:
-        return failed(
+        yield failed(
             "Get-AuthConfig names no OAuth certificate",
             found=None,
             expected="the thumbprint of a certificate that is in date",
             remedy=_renew(),
         )
-    certificate = server.find(thumbprint)
+        return
+    having = {server.server.name: server.find(thumbprint) for server in need(servers).items}
+    certificate = next((found for found in having.values() if found is not None), None)
     if certificate is None:
-        return failed(
-            "does not have the OAuth certificate of the organisation",
-            found=f"{len(server.certificates)} certificates, none of them {thumbprint}",
-            expected=f"the certificate {thumbprint}",
-            remedy=[
-                Cmdlet("Set-AuthConfig", PublishCertificate=True),
-                Advice(
-                    "administrator",
-                    "If it does not come, import it (with its private key) from a server that has it.",
-                ),
-            ],
+        for missing in need(servers).missing:
+            need(missing.because)
+        yield failed(
+            "no server has the OAuth certificate of the organisation",
+            found=None,
+            expected=f"the certificate {thumbprint} on each server",
+            remedy=_renew(),
         )
+        return
     begins, ends = need(certificate.not_before), need(certificate.not_after)
-    if now.at > ends or now.at < begins:
+    if not begins <= now.at <= ends:
         when = f"expired on {ends:%Y-%m-%d}" if now.at > ends else f"is valid only from {begins:%Y-%m-%d}"
-        return failed(
+        yield failed(
             f"the OAuth certificate {when}",
             found=f"{thumbprint}, {begins:%Y-%m-%d} to {ends:%Y-%m-%d}",
             expected="an OAuth certificate that is in date",
             remedy=_renew(),
         )
-    return passed(f"has the OAuth certificate {thumbprint}, in date until {ends:%Y-%m-%d}")
+        return
+    lacking = [server for server in need(servers).items if having[server.server.name] is None]
+    for server in lacking:
+        yield failed(
+            "does not have the OAuth certificate of the organisation",
+            found=f"{len(server.certificates)} certificates, none of them {thumbprint}",
+            expected=f"the certificate {thumbprint}",
+            remedy=[
+                Cmdlet("Set-AuthConfig", PublishCertificate=True),
+                Advice("administrator", "If it does not come, import it, with its key, from a server that has it."),
+            ],
+            subject=server.subject,
+        )
+    if not lacking:
+        yield passed(f"{len(having)} servers have the OAuth certificate {thumbprint}, in date until {ends:%Y-%m-%d}")
 
 
 def _renew() -> list[Step]:

@@ -1,6 +1,19 @@
 """Servers have the latest cumulative and security update of their version."""
 
-from checker import Advice, Category, CheckInfo, NotCollected, Reason, Severity, Verdict, check, failed, need, passed
+from checker import (
+    Advice,
+    Category,
+    CheckInfo,
+    NotCollected,
+    Reason,
+    Severity,
+    Verdict,
+    check,
+    failed,
+    need,
+    not_applicable,
+    passed,
+)
 from checker.facts.builds import MOST_DAYS, Build, BuildTable
 from checker.facts.run import Now
 from checker.facts.server_builds import ServerBuild
@@ -41,6 +54,9 @@ def judge(server: ServerBuild, table: BuildTable, now: Now) -> Verdict:
     product = Product.of(server.version)
     newest = table.newest_before(now.at, product, cumulative_only=not server.exact)
     if newest is None:
+        ended = table.support_end(product)
+        if ended is not None and ended < table.as_of:
+            return not_applicable(f"{product.value} gets no updates any more (server-in-support tells)")
         return need(_not_known(server, table, product))
     label = table.label(server.version)
     unseen = "" if server.exact else "; security updates are not visible in AdminDisplayVersion"
@@ -75,9 +91,9 @@ def _not_known(server: ServerBuild, table: BuildTable, product: Product) -> NotC
 def _update(server: ServerBuild, table: BuildTable, newest: Build) -> Advice:
     name = server.server.name
     ends = table.support_end(Product.of(newest.version))
-    month_of_end = ends is not None and newest.released.replace(day=1) > ends.replace(day=1)
+    after_end = ends is not None and newest.released.replace(day=1) > ends.replace(day=1)
     text = f"Install {newest.label} ({newest.version}) on {name}, in maintenance."
-    if month_of_end:
+    if after_end:
         text += (
             f" It came after the end of support ({ends}) and needs Extended Security Updates; without these, move to"
             " Exchange SE."
