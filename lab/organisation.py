@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from lab.pki import Authority
     from lab.powershell import Endpoint
+    from lab.powershell.cmdlet import Cmdlets
 
 __all__ = ["POWERSHELL_HTTPS_PORT", "RunningLab", "start"]
 
@@ -117,6 +118,7 @@ def start(
     powershell: bool = True,
     powershell_faults: Sequence[str] = (),
     replay: Mapping[str, Path] | None = None,
+    cmdlets: Callable[[Scenario, Server], Cmdlets] | None = None,
 ) -> RunningLab:
     """Start an organisation: a Scenario as it is, or one by its name or file, with faults and a number of servers.
 
@@ -128,8 +130,10 @@ def start(
         latency_per_request: seconds that each answer takes, of a web site or of remote PowerShell.
         latency_per_cmdlet: seconds that each cmdlet takes.
         powershell: False leaves remote PowerShell out.
-        powershell_faults: what goes wrong on the way to every PowerShell endpoint (`lab.powershell.faults`).
+        powershell_faults: what goes wrong on the way to every PowerShell endpoint (`lab.powershell.faults`), or to one:
+            "EX01=receive:2:drop".
         replay: recorded Export-Clixml files that answer for cmdlets, by the cmdlet's name.
+        cmdlets: makes other cmdlets than the scenario's for a server.
 
     Raises:
         ScenarioError: no such scenario or fault.
@@ -164,7 +168,8 @@ def start(
                 tls=authority.real_time_tls(server.fqdn),
                 served=lambda certificate: authority.identity(certificate).chain[0],
                 replay=replay,
-                faults=powershell_faults,
+                faults=_faults_of(server, powershell_faults),
+                cmdlets=cmdlets(scenario, server) if cmdlets is not None else None,
                 request_latency=latency_per_request,
                 cmdlet_latency=latency_per_cmdlet,
                 loop=loop,
@@ -228,6 +233,12 @@ class _Web:
 
 def _with_powershell(scenario: Scenario) -> tuple[Server, ...]:
     return tuple(server for server in scenario.servers if Role.EDGE not in server.roles)
+
+
+def _faults_of(server: Server, faults: Sequence[str]) -> tuple[str, ...]:
+    """Those that concern this server: its own, and those that name none."""
+    parts = [fault.rpartition("=") for fault in faults]
+    return tuple(fault for name, _, fault in parts if not name or name.casefold() == server.name.casefold())
 
 
 def _choosing(tls: ssl.SSLContext, by_name: dict[str, ssl.SSLContext]) -> ssl.SSLContext:

@@ -2,7 +2,8 @@
 
     STEP:WHEN:WHAT      STEP  create, command, send, receive, signal, delete, or any
                         WHEN  2 (the second one), 2+ (from the second on), * (every one)
-                        WHAT  http:CODE[:empty]   that status with the page that IIS (503: http.sys) would send
+                        WHAT  http:CODE[:empty|:proxy]
+                                                  that status with the page that IIS (503: http.sys) would send
                               drop                the connection ends without an answer
                               reset               the same, by a TCP reset
                               hang:SECONDS        nothing for so long, then the connection ends
@@ -11,9 +12,18 @@
                               garbage             200 with something that is not XML
                               relates-to          an answer to another question
                               wsman:CODE          that WSMan fault
+                              trickle:SECONDS     the answer, byte by byte, that far apart
+                              trickle-body:SECONDS  the same, but its head at once
+                              endless             a body without end
+                              endless-head        headers without end
+                              bomb                a small answer that unpacks to gigabytes
+                              not-http            something that is not HTTP
+                              login               200 with a login page
+                              redirect            302 to another server's /steal
+                              echo                500 with the client's own headers in head and body
 
 Counted over the whole endpoint. The first fault of the list that applies is taken. What breaks the answer (slow,
-truncate, garbage, relates-to) happens after the request was carried out; everything else before.
+truncate, garbage, relates-to, trickle, trickle-body) happens after the request was carried out; everything else before.
 """
 
 from __future__ import annotations
@@ -41,12 +51,28 @@ class Breakage(Enum):
     GARBAGE = "garbage"
     RELATES_TO = "relates-to"
     WSMAN = "wsman"
+    TRICKLE = "trickle"
+    TRICKLE_BODY = "trickle-body"
+    ENDLESS = "endless"
+    ENDLESS_HEAD = "endless-head"
+    BOMB = "bomb"
+    NOT_HTTP = "not-http"
+    LOGIN = "login"
+    REDIRECT = "redirect"
+    ECHO = "echo"
 
 
 _PATTERN = re.compile(
-    r"(?P<step>[a-z]+):(?P<when>[0-9]+\+?|\*):(?P<kind>[a-z-]+)(?::(?P<number>[0-9]+(?:\.[0-9]+)?))?(?P<empty>:empty)?"
+    r"(?P<step>[a-z]+):(?P<when>[0-9]+\+?|\*):(?P<kind>[a-z-]+)(?::(?P<number>[0-9]+(?:\.[0-9]+)?))?(?::(?P<body>empty|proxy))?"
 )
-_NUMBERED = {Breakage.HTTP, Breakage.HANG, Breakage.SLOW, Breakage.WSMAN}
+_NUMBERED = {
+    Breakage.HTTP,
+    Breakage.HANG,
+    Breakage.SLOW,
+    Breakage.WSMAN,
+    Breakage.TRICKLE,
+    Breakage.TRICKLE_BODY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +84,7 @@ class Injected:
     repeats: bool
     kind: Breakage
     number: float = 0
-    empty: bool = False
+    body: str = ""  # of an HTTP status: "", "empty", "proxy"
 
     @classmethod
     def read(cls, text: str) -> Injected:
@@ -85,7 +111,7 @@ class Injected:
             repeats=when == "*" or when.endswith("+"),
             kind=kind,
             number=float(match["number"] or 0),
-            empty=match["empty"] is not None,
+            body=match["body"] or "",
         )
 
     def applies(self, step: str, count: int, total: int) -> bool:

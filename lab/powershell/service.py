@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
+from lab.misbehaviour import Stream, bomb, cut, endless, trickle
 from lab.powershell import soap
 from lab.powershell.authentication import NtlmAccounts, SignedIn, SignIn, Unfinished
 from lab.powershell.cmdlet import Call, Cmdlets
@@ -98,6 +99,7 @@ class _Exchange:
     status: int = 0
     broken: Injected | None = None
     ending: Breakage | None = None
+    stream: Stream | None = None  # what is sent in place of the answer, ending the connection
 
 
 class _DropError(Exception):
@@ -220,6 +222,9 @@ class Endpoint:
             exchange = _Exchange(connection, request)
             data = await self._data(exchange)
             self._note(exchange)  # before the client can know
+            if exchange.stream is not None:
+                await exchange.stream(reader, writer)
+                return
             writer.write(data)
             await writer.drain()
             if exchange.ending is not None:
@@ -246,6 +251,8 @@ class Endpoint:
         if broken is not None and broken.kind is Breakage.TRUNCATE:
             data = data[: len(data) - max(1, len(answer.body) // 2)]
             exchange.ending = Breakage.DROP
+        if broken is not None:
+            exchange.stream = _stream(broken, data)
         if request.headers.get("connection", "").casefold() == "close":
             exchange.ending = Breakage.DROP
         exchange.status = answer.status
@@ -305,9 +312,26 @@ class Endpoint:
                     raise _DropError(Breakage.DROP)
                 case Breakage.HTTP:
                     status = int(due.number)
-                    return Answer(status, headers=self._headers()) if due.empty else self._page(status)
+                    match due.body:
+                        case "empty":
+                            return Answer(status, headers=self._headers())
+                        case "proxy":
+                            return Answer(status, _OF_A_PROXY % (status, status), "text/html")
+                    return self._page(status)
                 case Breakage.WSMAN:
                     return self._soap(exchange, wsman_fault(self._language, int(due.number)))
+                case Breakage.LOGIN:
+                    return Answer(200, _LOGIN, "text/html; charset=utf-8")
+                case Breakage.REDIRECT:
+                    elsewhere = f"https://elsewhere.{self.settings.domain}/steal"
+                    return Answer(302, headers=[*self._headers(), ("Location", elsewhere)])
+                case Breakage.ECHO:
+                    said = exchange.request.headers.items()
+                    listed = "".join(f"{name}: {value}\n" for name, value in said)
+                    echoed = [(f"X-Echo-{name}", value) for name, value in said]
+                    return Answer(500, listed.encode(), "text/plain", [*self._headers(), *echoed])
+                case Breakage.ENDLESS | Breakage.ENDLESS_HEAD | Breakage.BOMB | Breakage.NOT_HTTP:
+                    return Answer(200)
         return self._soap(exchange, await self._carried_out(exchange, envelope))
 
     @property
@@ -451,6 +475,35 @@ class Endpoint:
 
 
 _STEPS = frozenset({"create", "command", "send", "receive", "signal", "delete"})
+_LOGIN = (
+    b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>"
+    b'<form method="post" action="/login"><input name="username"><input type="password" name="password"></form>'
+    b"</body></html>\n"
+)
+_OF_A_PROXY = (
+    b"<html>\r\n<head><title>%d</title></head>\r\n<body>\r\n<center><h1>%d</h1></center>\r\n"
+    b"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)
+_HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: {_SOAP}\r\n"
+
+
+def _stream(broken: Injected, data: bytes) -> Stream | None:
+    """What a fault makes of an answer on its way, where it cannot be told by an answer."""
+    head, separator, body = data.partition(b"\r\n\r\n")
+    match broken.kind:
+        case Breakage.TRICKLE:
+            return trickle(b"", data, broken.number)
+        case Breakage.TRICKLE_BODY:
+            return trickle(head + separator, body, broken.number)
+        case Breakage.ENDLESS:
+            return endless(f"{_HEAD}\r\n".encode(), b"<and more='" + b"x" * 20_000)
+        case Breakage.ENDLESS_HEAD:
+            return endless(_HEAD.encode(), b"X-More: and more\r\n" * 50)
+        case Breakage.BOMB:
+            return bomb(f"{_HEAD}Content-Encoding: gzip\r\n\r\n".encode())
+        case Breakage.NOT_HTTP:
+            return cut(b"220 ex01.contoso.test ESMTP \xff\x00\r\n" * 20)
+    return None
 
 
 def _end_point(certificate: bytes) -> bytes:
