@@ -142,9 +142,9 @@ class _Wire:
 
 
 def _shut(connected: socket.socket) -> None:
-    # Gone already is what was wanted.
+    # Not the method of a TLS socket, which would take off the encryption first. Gone already is what was wanted.
     with suppress(OSError):
-        connected.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 def _pool_classes(wire: _Wire) -> dict[str, type[urllib3.HTTPConnectionPool]]:

@@ -589,11 +589,11 @@ class _Reader:
             value = read(text)
         except (ValueError, KeyError, ArithmeticError):
             self._fail(f"<{tag}> holds {_quoted(text)}, which is not {expected}")
-        if tag == "G":
+        if isinstance(value, UUID):
             # Each object of an answer carries the same RunspaceId.
             if len(self._guids) >= _CACHE:
                 self._guids.clear()
-            self._guids[text] = _guid(text)
+            self._guids[text] = value
         return value
 
     def _close_entry(self, entry: _Entry) -> None:

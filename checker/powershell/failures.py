@@ -173,7 +173,9 @@ def _of_time(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
 
     if _first(chain, OutOfTimeError) is not None:
         return Failure(Reason.TIMED_OUT, _too_slow(place), Next.ANOTHER_CMDLET)
-    if place.cut or _first(chain, requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) is not None:
+    # urllib3 counts every failure to connect among its time-outs.
+    late = tuple(error for error in chain if not isinstance(error, urllib3.exceptions.NewConnectionError))
+    if place.cut or _first(late, requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) is not None:
         if place.call is not None:
             return Failure(Reason.TIMED_OUT, _too_slow(place), Next.NEW_SESSION)
         connecting = _first(chain, requests.ConnectTimeout) is not None
@@ -481,7 +483,6 @@ _NO_ROUTE: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDR
 
 
 def _of_address(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
-    # Before time: urllib3 counts these among its time-outs.
     import urllib3.exceptions
 
     then = Next.ANOTHER_SERVER
