@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from checker.quoting import powershell_words
-from checker.results import Advice, Cmdlet, Finding, Readiness, Report, Severity, Status, Step
+from checker.results import Advice, Cmdlet, Finding, Readiness, Report, Severity, Status, Step, SubjectKind
 from reports.text import number_of, plain_ascii, visible
 from reports.view import Group, Kind, Layout, Section, count_words, facts_line, layout, subject_text
 
@@ -325,8 +325,10 @@ def _checks(page: _Page, group: Group) -> Text:
     for check, findings in groupby(group.findings, key=lambda finding: finding.check):
         members = tuple(findings)
         part = page.text(check, "bold" if members[0].severity is Severity.BLOCKER else "", limit=200)
-        parts.append(part.append(" ").append_text(_plain_subjects(page, members)))
-    return Text("; ").join(parts)
+        if any(member.subject.kind is not SubjectKind.ORGANISATION for member in members):
+            part.append(" ").append_text(_plain_subjects(page, members))
+        parts.append(part)
+    return Text(", ").join(parts)
 
 
 def _plain_subjects(page: _Page, findings: Sequence[Finding]) -> Text:
