@@ -1,0 +1,1 @@
+"""Checks on mailboxes: settings with which some of them do not follow the organisation."""

@@ -1,0 +1,1 @@
+"""Checks on Outlook Anywhere: the way back from MAPI over HTTP, and the only one for mailboxes on Exchange 2010."""
