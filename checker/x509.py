@@ -152,19 +152,23 @@ class Chain:
 
 def read(der: bytes) -> Link:
     """Reads a certificate. Never raises: what cannot be read is an UnreadableCertificate."""
+    thumbprint = hashlib.sha1(der, usedforsecurity=False).hexdigest().upper()
+    sha256 = hashlib.sha256(der).hexdigest().upper()
+    try:
+        return _certificate(_load(der), der, thumbprint, sha256)
+    except Exception as error:  # noqa: BLE001 - the bytes are a stranger's, and the library raises many kinds for them
+        return UnreadableCertificate(der, thumbprint, sha256, _shown(f"{type(error).__name__}: {error}"))
+
+
+def _load(der: bytes) -> x509.Certificate:
     import warnings
 
     from cryptography import x509
 
-    thumbprint = hashlib.sha1(der, usedforsecurity=False).hexdigest().upper()
-    sha256 = hashlib.sha256(der).hexdigest().upper()
-    try:
-        with warnings.catch_warnings():
-            # The library warns of certificates that it will refuse one day; until then they are read.
-            warnings.simplefilter("ignore")
-            return _certificate(x509.load_der_x509_certificate(der), der, thumbprint, sha256)
-    except Exception as error:  # noqa: BLE001 - the bytes are a stranger's, and the library raises many kinds for them
-        return UnreadableCertificate(der, thumbprint, sha256, _shown(f"{type(error).__name__}: {error}"))
+    with warnings.catch_warnings():
+        # The library warns of certificates that it will refuse one day; until then they are read.
+        warnings.simplefilter("ignore")
+        return x509.load_der_x509_certificate(der)
 
 
 def _certificate(loaded: x509.Certificate, der: bytes, thumbprint: str, sha256: str) -> Certificate:
@@ -253,7 +257,7 @@ def covers(leaf: Certificate, host: str) -> bool:
     """
     from cryptography import x509
 
-    names = _extension(x509.load_der_x509_certificate(leaf.der), x509.SubjectAlternativeName)
+    names = _extension(_load(leaf.der), x509.SubjectAlternativeName)
     return names is not None and _named(names, host)
 
 
@@ -367,7 +371,6 @@ def _verified(
     leaf: Certificate, intermediates: Sequence[Certificate], store: _Store, moments: Iterable[datetime]
 ) -> tuple[Certificate, ...] | None:
     """The verifier's path. Asked as of a client's certificate, which is the question without a name."""
-    from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509 import verification
@@ -375,9 +378,9 @@ def _verified(
     anchors = _near(leaf, intermediates, store)
     if not anchors:
         return None
-    own = x509.load_der_x509_certificate(leaf.der)
-    loaded = [x509.load_der_x509_certificate(link.der) for link in intermediates]
-    trusted = verification.Store([x509.load_der_x509_certificate(anchor.der) for anchor in anchors])
+    own = _load(leaf.der)
+    loaded = [_load(link.der) for link in intermediates]
+    trusted = verification.Store([_load(anchor.der) for anchor in anchors])
     for moment in moments:
         builder = verification.PolicyBuilder().store(trusted).time(moment).max_chain_depth(_LONGEST_PATH)
         builder = builder.extension_policies(
@@ -448,11 +451,10 @@ def _may_have_signed(issuer: Certificate, link: Certificate) -> bool:
 
 def _signed(link: Certificate, issuer: Certificate) -> bool | None:
     """Whether the signature is the issuer's; None when the library cannot tell (an old algorithm, an odd key)."""
-    from cryptography import x509
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
     try:
-        x509.load_der_x509_certificate(link.der).verify_directly_issued_by(x509.load_der_x509_certificate(issuer.der))
+        _load(link.der).verify_directly_issued_by(_load(issuer.der))
     except InvalidSignature:
         return False
     except (TypeError, ValueError, UnsupportedAlgorithm):

@@ -31,7 +31,7 @@ def load_trust(ca_file: Path | None) -> TrustStore:
         TrustError: the file cannot be read, or a certificate in it cannot.
     """
     if ca_file is not None:
-        return TrustStore(_from_file(ca_file), str(ca_file))
+        return TrustStore(_from_file(ca_file), ca_file.name)
     return TrustStore(tuple(dict.fromkeys(_of_the_system())), "the system's store")
 
 
