@@ -34,6 +34,7 @@ from typing import Any, Final
 import requests
 import urllib3
 from pypsrp.complex_objects import PSInvocationState
+from pypsrp.exceptions import WSManFaultError
 from pypsrp.messages import (
     DebugRecord,
     ErrorRecordMessage,
@@ -46,7 +47,7 @@ from pypsrp.messages import (
 from pypsrp.negotiate import HTTPNegotiateAuth
 from pypsrp.powershell import PowerShell, RunspacePool, RunspacePoolWarning
 from pypsrp.serializer import Serializer
-from pypsrp.wsman import NAMESPACES, WSMan, WSManAction
+from pypsrp.wsman import NAMESPACES, SelectorSet, WSMan, WSManAction
 from requests.adapters import HTTPAdapter
 from requests.cookies import extract_cookies_to_jar
 
@@ -66,6 +67,7 @@ _SHORTEST_POLL: Final = 0.5  # WinRM takes no less
 _LAST_WORDS: Final = 1.5  # seconds for stopping a cmdlet whose time is up
 _RUNNING: Final = PSInvocationState.RUNNING
 _PIECE: Final = 1 << 14
+_NO_SUCH_SHELL: Final = 2150858843
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class _Wire:
     def __init__(self) -> None:
         self.deadline = math.inf
         self.challenges: tuple[str, ...] = ()
+        self.unsure = False  # the last request went out, and nobody knows whether it was carried out
+        self.tried = False
         self.received = 0
         self.cut = False
         self._sockets: set[socket.socket] = set()
@@ -155,10 +159,18 @@ def _pool_classes(wire: _Wire) -> dict[str, type[urllib3.HTTPConnectionPool]]:
             super().connect()
             wire.add(self.sock)
 
+        def getresponse(self) -> urllib3.HTTPResponse:
+            wire.unsure = True
+            return super().getresponse()
+
     class HttpsConnection(urllib3.connection.HTTPSConnection):
         def connect(self) -> None:
             super().connect()
             wire.add(self.sock)
+
+        def getresponse(self) -> urllib3.HTTPResponse:
+            wire.unsure = True
+            return super().getresponse()
 
     class HttpPool(urllib3.HTTPConnectionPool):
         ConnectionCls = HttpConnection
@@ -223,7 +235,10 @@ class _Adapter(HTTPAdapter):
         connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         kwargs["timeout"] = (min(connect or remaining, remaining), min(read or remaining, remaining))
         kwargs["proxies"] = {}
+        self._wire.unsure = False
         response = super().send(request, *args, **kwargs)
+        if not request.body or response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            self._wire.unsure = False
         if response.is_redirect:
             # The credential would go along.
             response.close()
@@ -231,6 +246,7 @@ class _Adapter(HTTPAdapter):
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             # Left unread: the channel binding is made from its socket.
             offered = response.raw.headers.getlist("WWW-Authenticate")
+            self._wire.tried = "Authorization" in request.headers
             self._wire.challenges = tuple(value.split()[0] for line in offered for value in line.split(",") if value)
         else:
             self._read(request, response)
@@ -322,6 +338,11 @@ class PsrpSession:
     def challenges(self) -> tuple[str, ...]:
         """The authentication schemes that the server last offered."""
         return self._wire.challenges
+
+    @property
+    def tried(self) -> bool:
+        """Whether the last request that was refused for want of a sign-in carried a credential."""
+        return self._wire.tried
 
     @property
     def was_cut(self) -> bool:
@@ -426,17 +447,25 @@ class PsrpSession:
             pipeline.close()
 
     def delete(self, seconds: float) -> None:
-        """Delete the shell, and with it whatever still runs. Raises whatever the libraries raise."""
+        """Delete the shell, and with it whatever still runs. Raises whatever the libraries raise.
+
+        A shell of which nobody knows whether the server made it is deleted, too, under the id that it was to have.
+        """
         pool, self._pool, self._pipeline = self._pool, None, None
         if pool is None:
             return
         try:
-            if pool.shell.opened:
+            if pool.shell.opened or self._wire.unsure:
                 self._wire.deadline = time.monotonic() + seconds
                 if self._wire.cut or self._lost():
                     self._wire.mend()
                     self._forget(pool)
-                pool.shell.close()
+                selectors = SelectorSet()
+                selectors.add_option("ShellId", pool.shell.id)
+                pool.connection.delete(pool.shell.resource_uri, selector_set=selectors)
+        except WSManFaultError as error:
+            if error.code != _NO_SUCH_SHELL:
+                raise
         finally:
             pool.connection.close()
 

@@ -63,7 +63,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where and how it was tried. `call` None is the opening of a session; `offered` the schemes of the last 401."""
+    """Where and how it was tried. `call` None is the opening of a session; `offered` the schemes of the last 401,
+    `tried` that it was the answer to a credential."""
 
     server: str
     port: int
@@ -74,6 +75,7 @@ class Place:
     timeout: float
     call: CmdletCall | None = None
     offered: tuple[str, ...] = ()
+    tried: bool = False
     cut: bool = False
 
     @property
@@ -297,12 +299,10 @@ def _of_sign_in(chain: tuple[BaseException, ...], place: Place) -> Failure | Non
         return Failure(Reason.SIGN_IN_UNAVAILABLE, sentence, Next.NOTHING)
     offered = {scheme.casefold() for scheme in place.offered}
     rejected = _first(chain, AuthenticationError)
-    if (
-        offered
-        and not offered & _ACCEPTED.get(place.auth, frozenset())
-        and _first(chain, AuthenticationError, ValueError)
-    ):
-        schemes = ", ".join(one_line(scheme, 30) for scheme in place.offered[:5])
+    taken = bool(offered & _ACCEPTED.get(place.auth, frozenset()))
+    asked = offered or (rejected is not None and not place.tried)
+    if asked and not taken and _first(chain, AuthenticationError, ValueError) is not None:
+        schemes = ", ".join(one_line(scheme, 30) for scheme in place.offered[:5]) or "nothing"
         sentence = (
             f"{place.url} does not take {place.by}; it offers {schemes}. Take another --auth, or allow it on the"
             " PowerShell virtual directory."
@@ -502,9 +502,13 @@ def _of_address(chain: tuple[BaseException, ...], place: Place) -> Failure | Non
 
 
 def _of_network(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
+    from http.client import IncompleteRead
+
     import requests
     import urllib3.exceptions
 
+    if _is_no_http(chain):
+        return None
     broken = (
         ConnectionError,
         requests.exceptions.ChunkedEncodingError,
@@ -517,9 +521,23 @@ def _of_network(chain: tuple[BaseException, ...], place: Place) -> Failure | Non
             sentence = f"{place.server} ended the connection while {place.call.name} was running."
         else:
             hint = "" if place.tls else " If the port is that of https, take --scheme https."
-            sentence = f"{place.address} ended the connection without an answer.{hint}"
+            when = "without an answer" if _first(chain, IncompleteRead) is None else "in the middle of its answer"
+            sentence = f"{place.address} ended the connection {when}.{hint}"
         return Failure(Reason.RESET, sentence, Next.ANOTHER_SERVER)
     return None
+
+
+def _is_no_http(chain: tuple[BaseException, ...]) -> bool:
+    """Whether something was answered that is not HTTP, or was not packed as it says."""
+    from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+
+    import urllib3.exceptions
+
+    return any(
+        isinstance(error, HTTPException | urllib3.exceptions.DecodeError)
+        and not isinstance(error, IncompleteRead | RemoteDisconnected)
+        for error in chain
+    )
 
 
 def _of_content(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
@@ -536,13 +554,15 @@ def _of_content(chain: tuple[BaseException, ...], place: Place) -> Failure | Non
         TypeError,
         struct.error,
     )
-    if _first(chain, *unreadable) is None:
+    no_http = _is_no_http(chain)
+    if _first(chain, *unreadable) is None and not no_http:
         return None
     if place.call is None:
+        hint = " If the port is that of https, take --scheme https." if no_http and not place.tls else ""
         sentence = (
             f"{place.url} answers, but not as Exchange's remote PowerShell does: a login page, a proxy or another"
             " service"
-            " may stand there. Name the Exchange server itself and check --path."
+            f" may stand there. Name the Exchange server itself and check --path.{hint}"
         )
         return Failure(Reason.NOT_EXCHANGE, sentence, Next.ANOTHER_SERVER)
     return Failure(

@@ -50,6 +50,7 @@ _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _OVERTIME: Final = 2.0  # seconds after its deadline at which a session is cut off
 _GIVEN_UP: Final = 1.0  # seconds after that at which a thread that still does not come back is left behind
 _DELETE_SECONDS: Final = 5.0
+_UNSURE_DELETE_SECONDS: Final = 2.0  # of a shell that could not be opened, but may be there
 _MOST_LOSSES: Final = 3  # of one server, before it is given up
 _MOST_MESSAGE: Final = 2000
 _MOST_NOTES: Final = 50
@@ -179,6 +180,10 @@ class PowerShellSource:
         if self._chores:
             await asyncio.wait(tuple(self._chores), timeout=grace)
         for lane in tuple(self._lanes):
+            lane.cut_off()
+        if self._chores:
+            await asyncio.wait(tuple(self._chores), timeout=_GIVEN_UP)
+        for lane in tuple(self._lanes):
             self._lanes.discard(lane)
             self._left.add(lane.server)
         for server in sorted(self._left):
@@ -295,7 +300,7 @@ class PowerShellSource:
             self._dispose(lane)
             raise
         if failure is not None:
-            self._dispose(lane)
+            self._dispose(lane, _UNSURE_DELETE_SECONDS)
         return failure
 
     def _greet(self, lane: _Lane) -> None:
@@ -433,6 +438,7 @@ class _Lane:
             timeout=settings.timeout,
             call=call,
             offered=session.challenges if session else (),
+            tried=session.tried if session else False,
             cut=session.was_cut if session else False,
         )
 

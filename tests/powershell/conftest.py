@@ -22,7 +22,7 @@ from lab.scenario import Authentication as LabAuthentication
 from lab.scenario import PowerShell, Scenario, User, load
 from tests.kdc import kdc, kerberos
 
-__all__ = ["PASSWORD", "USER", "Source", "Start", "kdc", "kerberos"]
+__all__ = ["ALLOWED", "PASSWORD", "USER", "Source", "Start", "kdc", "kerberos"]
 
 PASSWORD = "Canary-Passw0rd-7f3a"
 USER = User("CONTOSO\\audit", PASSWORD)
