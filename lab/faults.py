@@ -5,6 +5,7 @@ A fault is written "name" or "name:argument". The argument is, by the kind of th
     a server        EX01, or "*" for every server with a web site; without one, the first such server
     a host          a name that clients use; without one, the first
     a certificate   a host: that name alone gets such a certificate (an SNI binding); without one, "main" does
+    mailboxes       how many; without a number, one
 
 What follows from a fault follows here too: a server without a MAPI directory answers 404 on /mapi, one that offers
 Basic alone challenges with Basic alone. What anybody should conclude from that is not known here.
@@ -27,6 +28,7 @@ from lab.scenario import (
     Component,
     Issuer,
     Key,
+    Mailbox,
     MapiDirectory,
     Name,
     OutlookAnywhere,
@@ -323,6 +325,53 @@ def _extended_protection(value: str) -> Fault:
     return _on_directory(lambda _scenario, _server, directory: replace(directory, extended_protection=value))
 
 
+def _other_url(attribute: str) -> Fault:
+    """One server's URL names a host of its own, which leads there and is covered."""
+
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        for server in _web_servers(scenario, argument):
+            host = f"{server.name.lower()}-post.{scenario.organisation.domain}"
+            url = f"https://{host}/mapi"
+            directories = tuple(
+                replace(directory, internal_url=url)
+                if attribute == "internal_url"
+                else replace(directory, external_url=url)
+                for directory in server.mapi
+            )
+            scenario = scenario.with_server(replace(server, mapi=directories))
+            scenario = _also_named(scenario, Name(host, (server.name,)), server.certificate)
+        return scenario
+
+    return fault
+
+
+def _own_name(scenario: Scenario, argument: str) -> Scenario:
+    """All URLs of /mapi name a host of their own, which leads to all servers and is covered."""
+    _no_argument(scenario, argument)
+    host = f"mapi.{scenario.organisation.domain}"
+    servers = _web_servers(scenario, "*")
+    for server in servers:
+        directories = tuple(
+            replace(directory, internal_url=f"https://{host}/mapi", external_url=f"https://{host}/mapi")
+            for directory in server.mapi
+        )
+        scenario = scenario.with_server(replace(server, mapi=directories))
+    for key in dict.fromkeys(server.certificate for server in servers):
+        certificate = scenario.certificates[key]
+        scenario = scenario.with_certificate(key, replace(certificate, names=(*certificate.names, host)))
+    return replace(scenario, names=(*scenario.names, Name(host, tuple(server.name for server in servers))))
+
+
+def _offers_besides(method: str) -> Fault:
+    return _on_directory(
+        lambda _scenario, _server, directory: replace(directory, authentication=(*directory.authentication, method))
+    )
+
+
+def _iis_offers(*methods: str) -> Fault:
+    return _on_directory(lambda _scenario, _server, directory: replace(directory, offered=methods))
+
+
 def _on_anywhere(change: Callable[[OutlookAnywhere], OutlookAnywhere]) -> Fault:
     def on_server(server: Server) -> Server:
         anywhere = server.outlook_anywhere
@@ -383,6 +432,14 @@ def _proxy_answers(path: str, page: Page) -> Fault:
 
 def _proxy_strips(*headers: str) -> Fault:
     return _behind_proxy(lambda proxy: replace(proxy, stripped=(*proxy.stripped, *headers)))
+
+
+def _proxy_own_certificate(scenario: Scenario, argument: str) -> Scenario:
+    """The proxy has a certificate of its own: as good as the servers', but another one."""
+    name = _host(scenario, argument)
+    scenario = _behind_proxy(lambda proxy: proxy)(scenario, name.host)
+    scenario, _ = _own_certificate(scenario, scenario.name_of(name.host))
+    return scenario
 
 
 def _resolves(resolution: Resolution) -> Fault:
@@ -463,6 +520,35 @@ def _certificate(**changes: object) -> Fault:
     return _on_certificate(lambda certificate: replace(certificate, **changes))  # type: ignore[arg-type]
 
 
+# --- mailboxes --------------------------------------------------------------------------------------------------------
+
+
+def _number(scenario: Scenario, argument: str, without: int) -> int:
+    if not argument:
+        return without
+    if not argument.isdecimal() or not argument.isascii():
+        raise ScenarioError(f"{scenario.name}: this fault concerns mailboxes and takes their number, not {argument!r}.")
+    return int(argument)
+
+
+def _mailboxes(prefix: str, change: Callable[[Mailbox, str], Mailbox]) -> Fault:
+    """Some more mailboxes, each with a setting of its own; the change is told the organisation's domain."""
+
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        numbers = range(1, _number(scenario, argument, 1) + 1)
+        domain = scenario.organisation.domain
+        more = (change(Mailbox(f"{prefix}{number}"), domain) for number in numbers)
+        mailboxes = replace(scenario.mailboxes, special=(*scenario.mailboxes.special, *more))
+        return replace(scenario, mailboxes=mailboxes)
+
+    return fault
+
+
+def _so_many(scenario: Scenario, argument: str) -> Scenario:
+    """So many mailboxes as created; without a number, more than anybody looks at without being asked to."""
+    return replace(scenario, mailboxes=replace(scenario.mailboxes, count=_number(scenario, argument, 5_001)))
+
+
 # --- remote PowerShell ------------------------------------------------------------------------------------------------
 
 
@@ -491,6 +577,7 @@ def _powershell(**changes: object) -> Fault:
 
 
 _MAPI_PROBE = "OutlookMapiHttpSelfTestProbe"
+_LOGON_PROBE = "OutlookMapiHttpDeepTestProbe"
 _RPC_PROBE = "OutlookRpcSelfTestProbe"
 _MAPI_HEALTH = "/mapi/healthcheck.htm"
 _RPC_HEALTH = "/rpc/healthcheck.htm"
@@ -547,6 +634,11 @@ FAULTS: dict[str, Fault] = {
     "rpc-self-test-timed-out": _probe(_RPC_PROBE, result="TimedOut"),
     "rpc-self-test-unknown": _probe(_RPC_PROBE, naming=ProbeNaming.NONE),
     "rpc-self-test-bare-name": _probe(_RPC_PROBE, naming=ProbeNaming.BARE),
+    "mapi-logon-failed": _probe(_LOGON_PROBE, result="Failed"),
+    "mapi-logon-timed-out": _probe(_LOGON_PROBE, result="TimedOut"),
+    "mapi-logon-unknown": _probe(_LOGON_PROBE, naming=ProbeNaming.NONE),
+    "mapi-logon-bare-name": _probe(_LOGON_PROBE, naming=ProbeNaming.BARE),
+    "iis-unreadable": _on_server(lambda server: replace(server, iis_readable=False)),
     # virtual directories
     "mapi-directory-missing": _on_server(lambda server: replace(server, mapi=())),
     "mapi-directory-twice": _on_server(_second_directory),
@@ -569,8 +661,19 @@ FAULTS: dict[str, Fault] = {
     "mapi-oauth-only": _methods("OAuth"),
     "mapi-negotiate-only": _methods("Negotiate"),
     "mapi-lacks-oauth": _methods("Ntlm", "Negotiate"),
+    "mapi-offers-basic": _offers_besides("Basic"),
+    "mapi-iis-lacks-negotiate": _iis_offers("Ntlm", "OAuth"),
+    "mapi-internal-url-other-host": _other_url("internal_url"),
+    "mapi-external-url-other-host": _other_url("external_url"),
+    "mapi-own-name": _own_name,
     "mapi-authentication-unknown": _methods(offered=AS_INSTALLED),
     "mapi-extended-protection": _extended_protection("Require"),
+    "mapi-extended-protection-allow": _extended_protection("Allow"),
+    "rpc-extended-protection": _on_anywhere(lambda anywhere: replace(anywhere, extended_protection="Require")),
+    "rpc-internal-hostname-missing": _on_anywhere(lambda anywhere: replace(anywhere, internal_hostname=None)),
+    "rpc-client-method-not-offered": _on_anywhere(
+        lambda anywhere: replace(anywhere, internal_client_authentication="Ntlm", authentication=("Basic", "Negotiate"))
+    ),
     "rpc-ssl-offloading": _on_anywhere(lambda anywhere: replace(anywhere, ssl_offloading=True)),
     "rpc-external-hostname-missing": _on_anywhere(lambda anywhere: replace(anywhere, external_hostname=None)),
     "rpc-hostnames-missing": _on_anywhere(
@@ -590,6 +693,7 @@ FAULTS: dict[str, Fault] = {
     "name-round-robin": _on_name(lambda name: replace(name, balancing=Balancing.ROUND_ROBIN)),
     # reverse proxies in front of a name
     "proxy": _behind_proxy(lambda proxy: proxy),
+    "proxy-own-certificate": _proxy_own_certificate,
     "proxy-strips-headers": _proxy_strips(*EXCHANGE_HEADERS),
     "proxy-strips-challenge": _proxy_strips("WWW-Authenticate"),
     "proxy-offers-basic-only": _behind_proxy(lambda proxy: replace(proxy, offered=("Basic",))),
@@ -627,6 +731,24 @@ FAULTS: dict[str, Fault] = {
     "certificate-expires-soon": _certificate(not_after=timedelta(days=20)),
     "certificate-rsa-2048": _certificate(key=Key.RSA_2048),
     "certificate-rsa-1024": _certificate(key=Key.RSA_1024),
+    # mailboxes
+    "mailboxes": _so_many,
+    "mailbox-mapi-http-off": _mailboxes("off", lambda box, _: replace(box, mapi_http_enabled=False)),
+    "mailbox-mapi-http-on": _mailboxes("pilot", lambda box, _: replace(box, mapi_http_enabled=True)),
+    "mailbox-mapi-http-on-with-archive": _mailboxes(
+        "archived", lambda box, _: replace(box, mapi_http_enabled=True, archive=True)
+    ),
+    "mailbox-blocks-rpc": _mailboxes("norpc", lambda box, _: replace(box, blocks_rpc_http=True)),
+    "mailbox-blocks-external": _mailboxes("inside", lambda box, _: replace(box, blocks_external=True)),
+    "mailbox-blocks-new-outlook": _mailboxes("old", lambda box, _: replace(box, blocked_versions="16.0.0-")),
+    "mailbox-blocks-old-outlook": _mailboxes("new", lambda box, _: replace(box, blocked_versions="-14.9999.9999.9999")),
+    "mailbox-mapi-disabled": _mailboxes("closed", lambda box, _: replace(box, mapi_enabled=False)),
+    "mailbox-upn-other-domain": _mailboxes(
+        "local", lambda box, domain: replace(box, user_principal_name=f"{box.name}@ad.{domain}")
+    ),
+    "mailbox-upn-other-name": _mailboxes(
+        "alias", lambda box, domain: replace(box, user_principal_name=f"{box.name}.smith@{domain}")
+    ),
     # remote PowerShell
     "powershell-as-installed": _powershell(
         http=frozenset({Authentication.KERBEROS}), https=frozenset({Authentication.KERBEROS})

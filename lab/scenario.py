@@ -8,6 +8,7 @@
       │    └─ Probe …            what Test-OutlookConnectivity finds
       ├─ Name …                  a host that clients use: who is behind it, a proxy, DNS
       ├─ Certificate …           by key; relative to the scenario's now
+      ├─ Mailboxes               how many, and those with settings of their own
       └─ PowerShell              who may sign in, how, and what they may run
 
 A scenario is a small TOML file (`lab/scenarios/*.toml` are shipped); whatever it does not say is as Exchange installs
@@ -41,6 +42,8 @@ __all__ = [
     "Component",
     "Issuer",
     "Key",
+    "Mailbox",
+    "Mailboxes",
     "MapiDirectory",
     "Name",
     "Organisation",
@@ -318,6 +321,7 @@ class Server:
     unhealthy: tuple[str, ...] = ()  # health sets
     stopped_services: tuple[str, ...] = ()
     has_oauth_certificate: bool = True
+    iis_readable: bool = True  # other servers, and accounts, may read its IIS
 
     @property
     def version(self) -> tuple[int, int, int, int]:
@@ -440,6 +444,28 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox with settings of its own. `user_principal_name` None is the address, "" none at all."""
+
+    name: str  # ann
+    mapi_http_enabled: bool | None = None  # None: as the organisation
+    mapi_enabled: bool = True
+    blocks_rpc_http: bool = False
+    blocks_external: bool = False
+    blocked_versions: str | None = None
+    archive: bool = False
+    user_principal_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mailboxes:
+    """The mailboxes of the organisation: so many as created (user1, user2 …), and then the special ones."""
+
+    count: int = 12
+    special: tuple[Mailbox, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """An organisation of the lab, complete."""
 
@@ -453,6 +479,7 @@ class Scenario:
     certificates: Mapping[str, Certificate]
     powershell: PowerShell
     faults: tuple[str, ...] = ()
+    mailboxes: Mailboxes = Mailboxes()
 
     def server(self, name: str) -> Server:
         """The server of this name or FQDN.
@@ -700,6 +727,7 @@ class _Table:
 _MOST_DAYS = 5_000
 _FIRST_YEAR, _LAST_YEAR = 2010, 2100
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}")
+_MOST_MAILBOXES = 1_000_000
 _LONGEST_COMMON_NAME = 64  # X.520
 _KINDS: dict[type, str] = {
     str: "a text",
@@ -754,6 +782,7 @@ def _scenario(name: str, table: _Table) -> Scenario:
         names=names,
         certificates=certificates,
         powershell=_powershell(table.table("powershell"), organisation.domain),
+        mailboxes=_mailboxes(table.table("mailboxes")),
     )
     _verify(scenario, table)
     return scenario
@@ -833,6 +862,7 @@ def _server(name: str, table: _Table, domain: str, hosts: _Hosts) -> Server:
         unhealthy=table.strings("unhealthy", ()),
         stopped_services=table.strings("stopped_services", ()),
         has_oauth_certificate=bool(table.get("has_oauth_certificate", bool, True)),
+        iis_readable=bool(table.get("iis_readable", bool, True)),
     )
     table.finish()
     return server
@@ -985,6 +1015,30 @@ def _user(table: _Table) -> User:
     )
     table.finish()
     return user
+
+
+def _mailboxes(table: _Table) -> Mailboxes:
+    count = table.get("count", int, Mailboxes().count) or 0
+    if not 0 <= count <= _MOST_MAILBOXES:
+        raise table.error("count", f"must lie between 0 and {_MOST_MAILBOXES}")
+    mailboxes = Mailboxes(count, tuple(_mailbox(item) for item in table.tables("special")))
+    table.finish()
+    return mailboxes
+
+
+def _mailbox(table: _Table) -> Mailbox:
+    mailbox = Mailbox(
+        name=table.must("name", str),
+        mapi_http_enabled=table.get("mapi_http_enabled", bool, None),
+        mapi_enabled=bool(table.get("mapi_enabled", bool, True)),
+        blocks_rpc_http=bool(table.get("blocks_rpc_http", bool, False)),
+        blocks_external=bool(table.get("blocks_external", bool, False)),
+        blocked_versions=table.get("blocked_versions", str, None),
+        archive=bool(table.get("archive", bool, False)),
+        user_principal_name=table.get("user_principal_name", str, None),
+    )
+    table.finish()
+    return mailbox
 
 
 def _verify(scenario: Scenario, table: _Table) -> None:
