@@ -88,7 +88,8 @@ def write_report(
         print_text(render(name, options))
     written = []
     for name, path in plan.files:
-        write_atomically(path, render(name, replace(options, width=100, colour=False, ascii_only=False)))
+        text = render(name, replace(options, width=100, colour=False, ascii_only=False))
+        write_atomically(path, text if text.endswith("\n") else text + "\n")
         written.append(path)
     return tuple(written)
 

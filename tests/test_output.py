@@ -47,7 +47,7 @@ def test_a_file_is_written_whole_and_replaces_the_old_one(tmp_path: Path) -> Non
     file.write_text("old", encoding="utf-8")
     plan = OutputPlan((), (("json", file),))
     assert write_report(plan, lambda name, _options: f"{name} ü \ud800", RenderOptions()) == (file,)
-    assert file.read_text(encoding="utf-8") == "json ü \\ud800"
+    assert file.read_text(encoding="utf-8") == "json ü \\ud800\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
 
 
