@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from checker.waivers import Waiver, refuse_far_ends
 __all__ = ["Outcome", "audit_organisation"]
 
 _CLOSE_SECONDS = 5.0
+_CLOSE_SECONDS_LATE = 1.0
+"""For closing the sessions when the run's deadline has come."""
 _CLOSE_SECONDS_INTERRUPTED = 3.0
 
 
@@ -69,6 +72,7 @@ async def _run(
 ) -> Outcome:
     _end_on_terminate()
     started = datetime.now(UTC)
+    ends = time.monotonic() + settings.deadline
     selection = choose(registry, settings.only, settings.skip)
     resolve = dict(parse_resolve(entry) for entry in settings.resolve)
     trust = load_trust(settings.ca_file)
@@ -105,7 +109,8 @@ async def _run(
     async def close(interrupted: bool) -> None:
         await network.close()
         if not interrupted:
-            await shell.close(_CLOSE_SECONDS)
+            left = ends - time.monotonic()
+            await shell.close(min(_CLOSE_SECONDS, max(_CLOSE_SECONDS_LATE, left)))
 
     report = await audit(registry, given, request, progress=progress, notes=lambda: shell.notes, close=close)
     told = len(shell.notes)

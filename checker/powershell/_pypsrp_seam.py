@@ -159,7 +159,7 @@ def _pool_classes(wire: _Wire) -> dict[str, type[urllib3.HTTPConnectionPool]]:
             super().connect()
             wire.add(self.sock)
 
-        def getresponse(self) -> urllib3.HTTPResponse:
+        def getresponse(self) -> Any:
             wire.unsure = True
             return super().getresponse()
 
@@ -168,7 +168,7 @@ def _pool_classes(wire: _Wire) -> dict[str, type[urllib3.HTTPConnectionPool]]:
             super().connect()
             wire.add(self.sock)
 
-        def getresponse(self) -> urllib3.HTTPResponse:
+        def getresponse(self) -> Any:
             wire.unsure = True
             return super().getresponse()
 
