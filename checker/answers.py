@@ -6,7 +6,7 @@ Plain frozen data without any library behind it, so that live sessions, saved fi
     Collected[T]            what there is of a set, and a `Missing` for each subject that could not be looked at
     PSObject                one deserialised PowerShell object (a property bag)
     CmdletCall/CmdletAnswer one cmdlet, sent and answered
-    Resolved, Handshake, HttpAnswer
+    Resolved, Handshake, Offer, HttpAnswer
                             what DNS, TLS and HTTP said
     CmdletRunner, Network   the two protocols through which facts are gathered, live or from a file
 
@@ -36,16 +36,19 @@ __all__ = [
     "Collected",
     "Handshake",
     "HttpAnswer",
+    "Keep",
     "Layer",
     "Missing",
     "Network",
     "NotCollected",
     "NotCollectedError",
+    "Offer",
     "PSObject",
     "PSValue",
     "Reason",
     "Resolved",
     "Target",
+    "TlsVersion",
     "need",
 ]
 
@@ -92,6 +95,7 @@ class Layer(Enum):
     RESOLVE = "resolve"
     CONNECT = "connect"  # TCP and the TLS handshake
     CHAIN = "chain"  # the certificates as sent do not make a chain
+    CERTIFICATE = "certificate"  # a server, asked straight, serves a certificate that it should not
     MAPI = "mapi"  # HTTP on /mapi
     RPC = "rpc"  # HTTP on /rpc
     SESSION = "session"  # remote PowerShell as a whole
@@ -155,6 +159,8 @@ PSValue: TypeAlias = (
     " | list[PSValue] | dict[PSKey, PSValue] | PSObject"
 )
 PSKey: TypeAlias = "str | int | bool | float | UUID"
+Keep: TypeAlias = "Callable[[PSValue], PSValue]"
+"""Reduces an object to what is wanted of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -230,7 +236,7 @@ class CmdletRunner(Protocol):
     """Sends cmdlets. Remote PowerShell is one implementation, a snapshot another (law 14)."""
 
     async def run(
-        self, call: CmdletCall, *, keep: Callable[[PSValue], PSValue] | None = None
+        self, call: CmdletCall, *, keep: Keep | None = None
     ) -> CmdletAnswer | NotCollected:
         """The answer, or why there is none (a terminating error gives none). Never raises for a server's fault.
 
@@ -245,10 +251,16 @@ class CmdletRunner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to ask: `host` is the name used for DNS, SNI and the Host header, without trailing dot, as an A-label."""
+    """Whom to ask: `host` is the name used for DNS, SNI and the Host header, without trailing dot, as an A-label.
+
+    `via` is the host whose addresses are connected to in its stead: one server behind a name, asked by that name.
+    `turn` counts further looks at the same host, each by a connection of its own, for which a balancer may choose anew.
+    """
 
     host: str
     port: int = 443
+    via: str | None = None
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +295,31 @@ class Handshake:
     certificates: tuple[bytes, ...]
     attempts: tuple[Attempt, ...]
     seconds: float
+
+
+class TlsVersion(Enum):
+    """Versions of TLS, by OpenSSL's names, oldest first."""
+
+    TLS_1_0 = "TLSv1"
+    TLS_1_1 = "TLSv1.1"
+    TLS_1_2 = "TLSv1.2"
+    TLS_1_3 = "TLSv1.3"
+
+    @property
+    def label(self) -> str:
+        """As people write it: TLS 1.0."""
+        number = self.value.removeprefix("TLSv")
+        return f"TLS {number if '.' in number else number + '.0'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Whether a host takes part in one version of TLS. `detail` says how that showed: the cipher, the alert …"""
+
+    target: Target
+    version: TlsVersion
+    accepted: bool
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +360,14 @@ class Network(Protocol):
         """TCP and TLS with SNI; the NotCollected names its layer (RESOLVE or CONNECT)."""
         ...
 
+    async def offers(self, target: Target, version: TlsVersion) -> Offer | NotCollected:
+        """Whether this version of TLS is accepted. NOT_SUPPORTED_HERE when this machine cannot speak it."""
+        ...
+
     async def get(self, target: Target, path: str) -> HttpAnswer | NotCollected:
         """GET without credentials, without redirects, without verifying TLS."""
+        ...
+
+    async def autodiscover(self, target: Target) -> HttpAnswer | NotCollected:
+        """POST /autodiscover/autodiscover.xml, otherwise as `get`: the question that Outlook asks there."""
         ...

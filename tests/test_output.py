@@ -61,7 +61,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_says_where(tmp_path: Path) -
 
 def test_a_pipe_gets_utf_8_whatever_the_locale() -> None:
     pipe = io.BytesIO()
-    with redirect_stdout(io.TextIOWrapper(pipe, encoding="cp1252")):
+    console = io.TextIOWrapper(pipe, encoding="cp1252")
+    with redirect_stdout(console):
         print_text("✗ not ready")
     assert pipe.getvalue() == "✗ not ready\n".encode()
 

@@ -51,7 +51,7 @@ from pypsrp.wsman import NAMESPACES, SelectorSet, WSMan, WSManAction
 from requests.adapters import HTTPAdapter
 from requests.cookies import extract_cookies_to_jar
 
-from checker.answers import CmdletCall, PSObject, PSValue
+from checker.answers import CmdletCall, Keep, PSObject, PSValue
 from checker.powershell.clixml import ClixmlError, read_fragment
 from checker.powershell.failures import AnswerTooLargeError, OutOfTimeError, RedirectedError
 from checker.secrets import Secret
@@ -60,7 +60,7 @@ __all__ = ["Outcome", "PsrpSession", "SessionOptions"]
 
 CONFIGURATION: Final = "Microsoft.Exchange"
 _MOST_ANSWER: Final = 8 << 20  # an envelope is at most 500 kB
-_MOST_OUTPUT: Final = 512 << 20  # bytes on the wire of one cmdlet
+_MOST_OUTPUT: Final = 2 << 30  # bytes on the wire of one cmdlet
 _MOST_RECORDS: Final = 100  # errors, warnings
 _POLL: Final = 5.0  # seconds that the server may hold a Receive
 _SHORTEST_POLL: Final = 0.5  # WinRM takes no less
@@ -300,12 +300,14 @@ class _Serializer(Serializer):
     def __init__(self) -> None:
         super().__init__()
         self.records = 0
+        self.keep: Keep | None = None
 
     def deserialize(self, element: Any, metadata: Any = None, clear: bool = True) -> Any:
         if not isinstance(element, str):
             return super().deserialize(element, metadata, clear)
         if metadata is None:
-            return read_fragment(element)
+            value = read_fragment(element)
+            return value if self.keep is None else self.keep(value)
         kind = metadata.object
         if kind in _READ:
             self.records += 1
@@ -402,8 +404,8 @@ class PsrpSession:
         self._pool = pool
         pool.open()
 
-    def run(self, call: CmdletCall, seconds: float) -> Outcome:
-        """Send a cmdlet and wait for its end.
+    def run(self, call: CmdletCall, seconds: float, keep: Keep | None = None) -> Outcome:
+        """Send a cmdlet and wait for its end. `keep` reduces each object as it arrives.
 
         Raises:
             OutOfTimeError: it was still running after `seconds`, and was stopped.
@@ -415,6 +417,7 @@ class PsrpSession:
         self._wire.deadline = end + _LAST_WORDS
         self._wire.received = 0
         self._serializer.records = 0
+        self._serializer.keep = keep
         if self._lost():
             self._forget(pool)
         pipeline: Any = PowerShell(pool)

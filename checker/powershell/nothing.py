@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from checker.answers import CmdletAnswer, CmdletCall, NotCollected, PSValue, Reason
+from checker.answers import CmdletAnswer, CmdletCall, Keep, NotCollected, Reason
 
 __all__ = ["NoPowerShell"]
 
@@ -21,7 +19,7 @@ class NoPowerShell:
         self,
         call: CmdletCall,  # noqa: ARG002 - whatever it is
         *,
-        keep: Callable[[PSValue], PSValue] | None = None,  # noqa: ARG002
+        keep: Keep | None = None,  # noqa: ARG002
     ) -> CmdletAnswer | NotCollected:
         """Says that the input is missing, which makes findings NOT_RUN."""
         return NotCollected(Reason.NOT_GIVEN, "needs remote PowerShell, which a probe does not use (mapiready check)")

@@ -28,6 +28,7 @@ from checker.answers import (
     CmdletCall,
     CmdletError,
     CmdletSpec,
+    Keep,
     Layer,
     NotCollected,
     PSObject,
@@ -147,8 +148,9 @@ class PowerShellSource:
         """The versions of clients that the endpoint says it supports, if it says so."""
         return self._supported_versions
 
-    async def run(self, call: CmdletCall) -> CmdletAnswer | NotCollected:
-        """The answer, or why there is none. A cmdlet that is waited for no longer (cancelled) is stopped."""
+    async def run(self, call: CmdletCall, *, keep: Keep | None = None) -> CmdletAnswer | NotCollected:
+        """The answer, or why there is none. A cmdlet that is waited for no longer (cancelled) is stopped. `keep`
+        reduces each object in the session's thread."""
         refused = self._refusal(call)
         if refused is not None:
             return refused
@@ -158,7 +160,7 @@ class PowerShellSource:
             if isinstance(lane, NotCollected):
                 return lane
             started = time.monotonic()
-            outcome = await self._run_on(lane, call)
+            outcome = await self._run_on(lane, call, keep)
             if not isinstance(outcome, Failure):
                 if outcome.dropped:
                     self._note(f"{call.name} gave {outcome.dropped} more errors and warnings than are kept.")
@@ -313,9 +315,9 @@ class PowerShellSource:
                 " Kerberos was not possible."
             )
 
-    async def _run_on(self, lane: _Lane, call: CmdletCall) -> Outcome | Failure:
+    async def _run_on(self, lane: _Lane, call: CmdletCall, keep: Keep | None) -> Outcome | Failure:
         try:
-            outcome = await lane.run(call)
+            outcome = await lane.run(call, keep)
         except asyncio.CancelledError:
             # Deleting the shell stops the cmdlet, whatever state its connection is in.
             lane.cut_off()
@@ -450,11 +452,11 @@ class _Lane:
         self.is_open = True
         return None
 
-    async def run(self, call: CmdletCall) -> Outcome | Failure:
+    async def run(self, call: CmdletCall, keep: Keep | None) -> Outcome | Failure:
         """Send a cmdlet and wait for its end, at most its time."""
         session = self._session
         assert session is not None
-        return await self._do(lambda: session.run(call, self._settings.timeout), call, self._settings.timeout)
+        return await self._do(lambda: session.run(call, self._settings.timeout, keep), call, self._settings.timeout)
 
     async def tidy(self) -> Failure | None:
         """Make the session ready for the next cmdlet."""
