@@ -9,6 +9,8 @@ its own, its cmdlets from the scenario.
     cmdlet             the protocol of cmdlets, and binding
     cmdlets, objects   the cmdlets of a scenario and what they put out, recorded output included
     server_cmdlets     those about one server at a time, and about sign-in
+    iis_cmdlets        virtual directories as Active Directory has them, and as IIS has them
+    mailbox_cmdlets    those about mailboxes and their users
     problems           error records and WSMan faults
     clixml, replay     objects written anew, objects as recorded
     soap, encryption, authentication, web, faults, loop
@@ -63,10 +65,13 @@ def start_endpoint(
         ValueError: a fault cannot be read, or a password cannot be used for NTLM.
     """
     from lab.powershell.cmdlets import ScenarioCmdlets, with_replay
+    from lab.powershell.iis_cmdlets import IisCmdlets
+    from lab.powershell.mailbox_cmdlets import MailboxCmdlets
     from lab.powershell.server_cmdlets import ServerCmdlets
 
     if cmdlets is None:
-        cmdlets = ServerCmdlets(scenario, server, ScenarioCmdlets(scenario, server), served)
+        cmdlets = IisCmdlets(scenario, server, ScenarioCmdlets(scenario, server))
+        cmdlets = MailboxCmdlets(scenario, server, ServerCmdlets(scenario, server, cmdlets, served))
     settings = Settings(
         server=server,
         powershell=scenario.powershell,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +20,7 @@ __all__ = [
     "access_denied",
     "command_not_found",
     "command_unknown",
+    "iis_refused",
     "iis_unreachable",
     "not_a_configuration",
     "object_not_found",
@@ -58,6 +59,10 @@ _GERMAN: Mapping[str, str] = {
     " from this computer: The RPC server is unavailable.": (
         'Die Aufgabe konnte keine Verbindung mit IIS auf dem Server "{0}" herstellen. Stellen Sie sicher, dass der'
         " Server vorhanden und von diesem Computer aus erreichbar ist: Der RPC-Server ist nicht verfügbar."
+    ),
+    "An IIS directory entry couldn't be created. The error message is Access is denied.\r\n. HResult = -2147024891": (
+        "Ein IIS-Verzeichniseintrag konnte nicht erstellt werden. Die Fehlermeldung lautet Zugriff verweigert\r\n."
+        " HRESULT = -2147024891"
     ),
     "An error occurred while trying to run the probe on server '{0}': The RPC server is unavailable.": (
         'Fehler beim Ausführen des Tests auf dem Server "{0}": Der RPC-Server ist nicht verfügbar.'
@@ -229,6 +234,22 @@ def iis_unreachable(language: str, stamp: Stamp, cmdlet: str, task: str, server:
         _said(language, text, server),
         Category.INVALID_OPERATION,
     )
+
+
+def iis_refused(language: str, stamp: Stamp, cmdlet: str, task: str, identity: str) -> Problem:
+    """IIS of the server does not let the cmdlet read a directory; no object comes in its place."""
+    text = (
+        "An IIS directory entry couldn't be created. The error message is Access is denied.\r\n. HResult = -2147024891"
+    )
+    problem = _exchange(
+        stamp,
+        cmdlet,
+        task,
+        "Microsoft.Exchange.Management.Metabase.IISGeneralCOMException",
+        _said(language, text),
+        Category.NOT_INSTALLED,
+    )
+    return replace(problem, target_name=identity, target_type="ADObjectId")
 
 
 def server_unreachable(language: str, stamp: Stamp, cmdlet: str, task: str, server: str) -> Problem:

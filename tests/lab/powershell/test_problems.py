@@ -24,6 +24,7 @@ MAKERS: list[Callable[[str], Problem | Fault]] = [
     lambda language: problems.parameter_missing(language, "Get-X", "Y"),
     lambda language: problems.object_not_found(language, STAMP, "Get-X", "Task.GetX", "EX99", "dc1"),
     lambda language: problems.iis_unreachable(language, STAMP, "Get-X", "Task.GetX", "EX99"),
+    lambda language: problems.iis_refused(language, STAMP, "Get-X", "Task.GetX", "EX99\\mapi"),
     lambda language: problems.server_unreachable(language, STAMP, "Test-X", "Task.TestX", "EX99"),
     lambda language: problems.probe_not_found(language, STAMP, "Test-X", "Task.TestX", "Probe", "EX99"),
     problems.operation_timed_out,
