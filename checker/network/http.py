@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import h11
 import httpcore
 
 from checker.network.parting import part
@@ -84,8 +83,7 @@ async def fetch(
             version = bytes(response.extensions.get("http_version", b"HTTP/1.1")).decode("ascii", "replace")
             return Answer(response.status, reason[:200], version, fields, body, truncated)
     except (httpcore.RemoteProtocolError, httpcore.LocalProtocolError) as error:
-        # An end where an answer should begin has no parser's error behind it.
-        closed = begun or not isinstance(error.__context__, h11.RemoteProtocolError)
+        closed = begun or not backend.received
         raise BadAnswerError(str(error), closed=closed, begun=begun) from error
     finally:
         backend.abort()
@@ -149,6 +147,11 @@ class _Backend(httpcore.AsyncNetworkBackend):
         self._streams.append(stream)
         return stream
 
+    @property
+    def received(self) -> bool:
+        """Whether anything came from the server."""
+        return any(stream.received for stream in self._streams)
+
     def abort(self) -> None:
         """Cuts what is still open."""
         for stream in self._streams:
@@ -159,9 +162,12 @@ class _Stream(httpcore.AsyncNetworkStream):
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.received = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        return await self._reader.read(max_bytes)
+        data = await self._reader.read(max_bytes)
+        self.received = self.received or bool(data)
+        return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         self._writer.write(buffer)
