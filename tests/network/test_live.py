@@ -274,17 +274,17 @@ def test_a_trickle_does_not_outlive_the_time(tls: ssl.SSLContext, beginning: byt
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"),
+    ("data", "reasons"),
     [
-        (b"", Reason.RESET),
-        (b"HTTP/1.1 200 OK\r\nContent-Le", Reason.RESET),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", Reason.RESET),
-        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", Reason.MALFORMED),
-        (b"HTTP/1.1 200 OK\r\nA: " + b"a" * 200_000 + b"\r\n\r\n", Reason.MALFORMED),
+        (b"", {Reason.RESET}),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", {Reason.RESET, Reason.MALFORMED}),  # either says what happened
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", {Reason.RESET}),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", {Reason.MALFORMED}),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"a" * 200_000 + b"\r\n\r\n", {Reason.MALFORMED}),
     ],
     ids=["nothing", "half a head", "half a body", "no HTTP", "endless header"],
 )
-def test_what_is_no_whole_answer(tls: ssl.SSLContext, data: bytes, reason: Reason) -> None:
+def test_what_is_no_whole_answer(tls: ssl.SSLContext, data: bytes, reasons: set[Reason]) -> None:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head(reader)
         writer.write(data)
@@ -294,7 +294,7 @@ def test_what_is_no_whole_answer(tls: ssl.SSLContext, data: bytes, reason: Reaso
 
     result = ask(handler, tls)
     assert isinstance(result, NotCollected)
-    assert result.reason is reason
+    assert result.reason in reasons
     assert result.layer is None
 
 
