@@ -76,15 +76,14 @@ class NameInUse:
 
     @property
     def note(self) -> str:
-        kinds: dict[UseKind, list[str]] = {}
-        for use in self.uses:
-            kinds.setdefault(use.kind, []).append(use.server or "")
-        parts = []
-        for kind, servers in kinds.items():
-            named = sorted({server for server in servers if server})
-            of = f" of {', '.join(named[:3])}{f' and {len(named) - 3} more' if len(named) > 3 else ''}" if named else ""
-            parts.append(f"{kind.value}{of}")
-        return "named by " + ", ".join(parts)
+        """Who names it, in short: the settings, and their servers (by number, if many settings or servers do)."""
+        settings = list(dict.fromkeys(use.kind.value for use in self.uses))
+        servers = sorted({use.server for use in self.uses if use.server})
+        if len(settings) > 1 and len(servers) > 1 or len(servers) > 3:
+            of = f" of {len(servers)} servers"
+        else:
+            of = f" of {', '.join(servers)}" if servers else ""
+        return f"named by {', '.join(settings)}{of}"
 
     @property
     def subject(self) -> Subject:
