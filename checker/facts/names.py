@@ -79,7 +79,7 @@ class NameInUse:
         """Who names it, in short: the settings, and their servers (by number, if many settings or servers do)."""
         settings = list(dict.fromkeys(use.kind.value for use in self.uses))
         servers = sorted({use.server for use in self.uses if use.server})
-        if len(settings) > 1 and len(servers) > 1 or len(servers) > 3:
+        if (len(settings) > 1 and len(servers) > 1) or len(servers) > 3:
             of = f" of {len(servers)} servers"
         else:
             of = f" of {', '.join(servers)}" if servers else ""

@@ -40,10 +40,10 @@ def health_summary(answer: HttpAnswer | NotCollected) -> str:
     return f"the health page is answered with {answer.status} by {party.value}"
 
 
-def remedy(root: str, answer: HttpAnswer | NotCollected, where: str) -> list[Step]:
-    """Steps against a refusal of `root` ("/mapi" or "/rpc"), seen at `where` (a name, or a server)."""
+def remedy(root: str, answer: HttpAnswer | NotCollected, where: str, *, straight: bool = False) -> list[Step]:
+    """Steps against a refusal of `root` ("/mapi" or "/rpc"), seen at `where`: a name, or `straight` to a server."""
     if isinstance(answer, NotCollected):
-        return [_components(root), _in_between(root, where)]
+        return [_components(root), _pool(root, where) if straight else _in_between(root, where)]
     party = party_of(answer)
     if is_2010(answer):
         return [Advice("load balancer", f"Take Exchange 2010 out of the servers behind {where}.")]
@@ -88,6 +88,14 @@ def _components(root: str) -> Step:
         "administrator",
         f"See with Get-ServerComponentState that {_COMPONENTS[root]} and ServerWideOffline are Active on the servers;"
         " end a maintenance if it is over.",
+    )
+
+
+def _pool(root: str, where: str) -> Step:
+    return Advice(
+        "administrator",
+        f"On {where} see that the application pool {_POOLS[root]} runs, and that nothing between here and the server"
+        f" (a firewall, an agent) cuts requests to {root}.",
     )
 
 

@@ -89,6 +89,6 @@ def judge(view: ServerView) -> Verdict:
         f"{path} {saw}" + (", and the health page is no better" if len(wrong) > 1 else ""),
         found=[found(path, answer) for path, answer in wrong],
         expected="401 with a challenge on /mapi/emsmdb/, and '200 OK<br/>SERVER' on the health page",
-        remedy=remedy("/mapi", answer, server.name),
+        remedy=remedy("/mapi", answer, server.name, straight=True),
         evidence=proof(*(answer for _, answer in wrong)),
     )
