@@ -95,6 +95,7 @@ class Outcome:
     warnings: tuple[str, ...]
     failed: bool
     dropped: int  # errors and warnings beyond those kept
+    raised: Exception | None  # by `keep`: the caller's own mistake
 
 
 # --- HTTP -------------------------------------------------------------------------------------------------------------
@@ -301,13 +302,13 @@ class _Serializer(Serializer):
         super().__init__()
         self.records = 0
         self.keep: Keep | None = None
+        self.raised: Exception | None = None
 
     def deserialize(self, element: Any, metadata: Any = None, clear: bool = True) -> Any:
         if not isinstance(element, str):
             return super().deserialize(element, metadata, clear)
         if metadata is None:
-            value = read_fragment(element)
-            return value if self.keep is None else self.keep(value)
+            return self._kept(read_fragment(element))
         kind = metadata.object
         if kind in _READ:
             self.records += 1
@@ -324,6 +325,15 @@ class _Serializer(Serializer):
             make: Any = PipelineState
             return make(state=number, error_record=_Message(ErrorRecordMessage.MESSAGE_TYPE, record))
         return super().deserialize(element, metadata, clear)
+
+    def _kept(self, value: PSValue) -> PSValue:
+        if self.keep is None or self.raised is not None:
+            return value
+        try:
+            return self.keep(value)
+        except Exception as error:  # noqa: BLE001 - nothing that the server did: whoever gave `keep` gets it back
+            self.raised = error
+            return None
 
 
 class PsrpSession:
@@ -418,6 +428,7 @@ class PsrpSession:
         self._wire.received = 0
         self._serializer.records = 0
         self._serializer.keep = keep
+        self._serializer.raised = None
         if self._lost():
             self._forget(pool)
         pipeline: Any = PowerShell(pool)
@@ -440,6 +451,7 @@ class PsrpSession:
             warnings=tuple(_notice(value) for value in notices if value is not None),
             failed=failed,
             dropped=max(0, self._serializer.records - _MOST_RECORDS),
+            raised=self._serializer.raised,
         )
 
     def tidy(self) -> None:

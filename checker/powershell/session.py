@@ -149,8 +149,13 @@ class PowerShellSource:
         return self._supported_versions
 
     async def run(self, call: CmdletCall, *, keep: Keep | None = None) -> CmdletAnswer | NotCollected:
-        """The answer, or why there is none. A cmdlet that is waited for no longer (cancelled) is stopped. `keep`
-        reduces each object in the session's thread."""
+        """The answer, or why there is none. A cmdlet that is waited for no longer (cancelled) is stopped.
+
+        `keep` reduces each object in the session's thread.
+
+        Raises:
+            Exception: what `keep` raised.
+        """
         refused = self._refusal(call)
         if refused is not None:
             return refused
@@ -162,6 +167,8 @@ class PowerShellSource:
             started = time.monotonic()
             outcome = await self._run_on(lane, call, keep)
             if not isinstance(outcome, Failure):
+                if outcome.raised is not None:
+                    raise outcome.raised
                 if outcome.dropped:
                     self._note(f"{call.name} gave {outcome.dropped} more errors and warnings than are kept.")
                 return _answer(call, lane.place(call), outcome, time.monotonic() - started)

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from checker.answers import CmdletAnswer, CmdletCall, CmdletSpec, Layer, NotCollected, PSObject, Reason
+from checker.answers import CmdletAnswer, CmdletCall, CmdletSpec, Layer, NotCollected, PSObject, PSValue, Reason
 from checker.powershell.session import PowerShellSource
 from checker.secrets import Secret
 from checker.settings import Authentication, Scheme, SettingsError
@@ -323,6 +323,30 @@ def test_errors_that_do_not_terminate(start: Start) -> None:
     assert "ManagementObjectNotFoundException" in error.error_id
     assert error.exception_types[0].endswith("ManagementObjectNotFoundException")
     assert "EX99" in error.message
+
+
+def test_only_what_is_wanted_is_kept(start: Start) -> None:
+    call = CmdletCall.of("Get-ExchangeServer")
+
+    async def names(asked: PowerShellSource) -> CmdletAnswer | NotCollected:
+        return await asked.run(call, keep=lambda value: value.text if isinstance(value, PSObject) else None)
+
+    assert answer(used(source(start()), names)).objects == ("EX01", "EX02", "EX03")
+
+
+def test_who_keeps_wrongly_gets_it_back(start: Start) -> None:
+    def keep(_value: PSValue) -> PSValue:
+        raise ZeroDivisionError("of the caller")
+
+    async def wrongly_then_rightly(asked: PowerShellSource) -> None:
+        with pytest.raises(ZeroDivisionError, match="of the caller"):
+            await asked.run(CmdletCall.of("Get-ExchangeServer"), keep=keep)
+        (organisation,) = answer(await asked.run(ORGANISATION)).objects
+        assert isinstance(organisation, PSObject)
+
+    endpoint = start()
+    used(source(endpoint), wrongly_then_rightly)
+    assert steps(endpoint)["create"] == 1
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------

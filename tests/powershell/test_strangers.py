@@ -156,14 +156,14 @@ def ask(one: Stranger, timeout: float = 2.0) -> tuple[NotCollected, float]:
         (says("407 Proxy Authentication Required", PAGE), Reason.HTTP_ERROR, "HTTP 407"),
         (says("502 Bad Gateway", PAGE), Reason.HTTP_ERROR, "HTTP 502"),
         (says("200 OK\r\nContent-Encoding: gzip", BOMB), Reason.MALFORMED, "more than an answer may be"),
-        (says("200 OK\r\nContent-Encoding: gzip", b"no gzip"), Reason.RESET, "ended the connection"),
+        (says("200 OK\r\nContent-Encoding: gzip", b"no gzip"), Reason.NOT_EXCHANGE, "not as Exchange's"),
         (endless, Reason.MALFORMED, "more than an answer may be"),
         (trickle, Reason.TIMED_OUT, "does not answer within 2 s"),
         (trickle_headers, Reason.TIMED_OUT, "does not answer within 2 s"),
         (
             lambda connection: connection.sendall(b"220 smtp.contoso.test ESMTP\r\n"),
-            Reason.RESET,
-            "ended the connection",
+            Reason.NOT_EXCHANGE,
+            "not as Exchange's",
         ),
     ],
 )
