@@ -63,6 +63,8 @@ __all__ = [
 ORGANISATION = Subject(SubjectKind.ORGANISATION, "organisation")
 _STOP_GRACE = 0.4
 """Seconds that cancelled fact functions get to hand over what they have."""
+_STOP_MOMENT = 0.1
+"""Seconds of these for one that has only then got what it needs: enough for what is known, too little to ask more."""
 
 
 class SelectionError(UserError):
@@ -137,6 +139,7 @@ class Facts:
         self._given = given
         self._progress = progress
         self._tasks: dict[type, asyncio.Task[object]] = {}
+        self._begun: dict[type, float] = {}  # when each had what it needs
         self._state = RunState(on_step=progress.step)
         self.timings: list[Timing] = []
         self.problems: list[str] = []
@@ -168,7 +171,7 @@ class Facts:
             arguments[need.parameter] = value
         what = words(source.type)
         self._progress.started(what)
-        begun = time.monotonic()
+        begun = self._begun[source.type] = time.monotonic()
         try:
             made = source.make(**arguments)
             result = await made if asyncio.iscoroutine(made) else made
@@ -197,12 +200,20 @@ class Facts:
     async def stop(self, because: NotCollected) -> None:
         """Ends everything under way. Sets that are partly made are kept as far as they are."""
         self._state.stopped = because
-        unfinished = [task for task in self._tasks.values() if not task.done()]
-        # A fact that has not begun waits for its needs: it must not be cancelled before those have handed over theirs.
-        for task in unfinished:
-            task.cancel()
-        if unfinished:
-            await asyncio.wait(unfinished, timeout=_STOP_GRACE)
+        stopped = time.monotonic()
+        cancelled: set[type] = set()
+        while unfinished := {kind: task for kind, task in self._tasks.items() if not task.done()}:
+            spent = time.monotonic() - stopped
+            for kind, task in unfinished.items():
+                begun = self._begun.get(kind)
+                # A fact that has not begun waits for its needs, which now hand over what they have.
+                due = spent >= _STOP_GRACE if begun is None else begun <= stopped or _age(begun) >= _STOP_MOMENT
+                if due and kind not in cancelled:
+                    cancelled.add(kind)
+                    task.cancel()
+            if spent >= _STOP_GRACE + _STOP_MOMENT:
+                return
+            await asyncio.wait(unfinished.values(), timeout=_STOP_MOMENT / 2, return_when=asyncio.FIRST_COMPLETED)
 
     def value(self, kind: type) -> object:
         """What there is of a fact now: NotCollected (why the run was stopped) if it is not made."""
@@ -213,6 +224,10 @@ class Facts:
         if task is None or not task.done() or task.cancelled():
             return stopped
         return task.result()
+
+
+def _age(begun: float) -> float:
+    return time.monotonic() - begun
 
 
 def words(kind: type) -> str:
