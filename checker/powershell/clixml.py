@@ -97,8 +97,7 @@ def read_fragment(xml: str, limits: Limits = Limits()) -> PSValue:
 def _chunks(data: bytes | BinaryIO, most: int) -> Iterator[bytes]:
     read = 0
     if isinstance(data, bytes):
-        view = memoryview(data)
-        pieces: Iterator[bytes] = (bytes(view[start : start + _CHUNK]) for start in range(0, len(view), _CHUNK))
+        pieces: Iterator[bytes] = (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK))
     else:
         pieces = iter(lambda: data.read(_CHUNK), b"")
     for piece in pieces:
@@ -162,7 +161,7 @@ def _string(text: str) -> str:
     # Two patterns, since only the one that starts with plain text is searched for fast.
     pattern = _ESCAPE_EITHER if "_X" in text else _ESCAPE
     decoded = pattern.sub(lambda match: chr(int(match[1], 16)), text)
-    return _join_surrogates(decoded) if _SURROGATE.search(decoded) else decoded
+    return decoded if decoded.isascii() or not _SURROGATE.search(decoded) else _join_surrogates(decoded)
 
 
 def _join_surrogates(text: str) -> str:
@@ -299,7 +298,7 @@ class _Names(dict[str | None, str]):
             raise _NamelessError
         if len(self) >= _CACHE:
             self.clear()
-        name = self[raw_name] = _string(raw_name)
+        name = self[raw_name] = _string(raw_name) if "_" in raw_name else raw_name
         return name
 
 
@@ -377,6 +376,8 @@ class _Reader:
         "_kept",
         "_leaf",
         "_limits",
+        "_most_depth",
+        "_most_objects",
         "_names",
         "_object_count",
         "_object_names",
@@ -390,6 +391,8 @@ class _Reader:
     def __init__(self, limits: Limits, *, document: bool, kept: frozenset[str] | None) -> None:
         self.done: deque[PSValue] = deque()
         self._limits = limits
+        self._most_depth = limits.depth
+        self._most_objects = limits.objects
         self._document = document
         self._kept = kept
         self._types: dict[str, tuple[str, ...]] = {}
@@ -459,7 +462,8 @@ class _Reader:
             self._fail(f"its outermost element is <{_shown(tag)}> and not <Objs>")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        # This and _end are called for each element and decide the speed: the frequent cases come first and in line.
+        # This and _end are called for each element and decide the speed: the frequent cases come first and in line, and
+        # `type(…) is` is asked where isinstance would search the bases of whatever it is not.
         self._text.clear()
         if self._leaf is not None:
             self._fail(f"<{_shown(tag)}> stands within an element that holds text alone")
@@ -473,9 +477,10 @@ class _Reader:
         elif tag == "Ref":
             self._put(attributes.get("N"), self._referred(self._objects, attributes, "an object"))
             opened = _NOTHING
-        elif isinstance(frame, PSObject):
+        elif type(frame) is PSObject:
             if tag == "TNRef":
-                frame.types = self._referred(self._types, attributes, "type names")
+                types = self._types.get(attributes.get("RefId", ""))
+                frame.types = self._referred(self._types, attributes, "type names") if types is None else types
                 opened = _NOTHING
             elif tag == "ToString":
                 self._leaf = attributes
@@ -495,9 +500,9 @@ class _Reader:
     def _new_object(self, attributes: dict[str, str]) -> PSObject:
         self._object_names.append(attributes.get("N"))
         self._object_count += 1
-        if len(self._object_names) > self._limits.depth:
+        if len(self._object_names) > self._most_depth:
             self._fail(f"objects are nested deeper than {self._limits.depth} levels, more than are read")
-        if self._object_count > self._limits.objects:
+        if self._object_count > self._most_objects:
             self._fail(f"an object holds more than {self._limits.objects} objects, more than are read")
         ps_object = PSObject((), None, {})
         reference = attributes.get("RefId")
@@ -535,30 +540,31 @@ class _Reader:
         frame = self._frame
         if leaf is None:
             self._frame = outer = self._frames.pop()
-            if isinstance(frame, PSObject):
-                if isinstance(outer, dict):
+            if type(frame) is PSObject:
+                if type(outer) is dict:
                     outer[self._names[self._object_names.pop()]] = frame
                 else:
                     self._put(self._object_names.pop(), frame)
-            elif frame is not _NOTHING:
+            elif frame is not _NOTHING and type(frame) is not dict and type(frame) is not list:
                 self._close_part(frame)
             return
         self._leaf = None
-        text = self._text[0] if len(self._text) == 1 else self._joined()
+        pieces = self._text
+        text = pieces[0] if len(pieces) == 1 else self._joined()
         if tag == "S":
             value: PSValue = _string(text) if "_" in text else text
-        elif tag in _PRIMITIVES:
-            value = self._read(tag, text)
-        else:
+        elif tag in ("ToString", "T"):
             self._close_text(frame, text)
             return
-        if isinstance(frame, dict):
+        else:
+            value = self._read(tag, text)
+        if type(frame) is dict:
             frame[self._names[leaf.get("N")]] = value
         else:
             self._put(leaf.get("N"), value)
 
     def _close_text(self, frame: _Frame, text: str) -> None:
-        if isinstance(frame, PSObject):
+        if type(frame) is PSObject:
             frame.text = _string(text)
         else:
             assert isinstance(frame, _TypeNames)
@@ -582,6 +588,8 @@ class _Reader:
         return text
 
     def _read(self, tag: str, text: str) -> PSValue:
+        if tag == "B" and text in _BOOLEANS:
+            return _BOOLEANS[text]
         if tag == "G" and text in self._guids:
             return self._guids[text]
         read, expected = _PRIMITIVES[tag]
@@ -607,16 +615,16 @@ class _Reader:
     def _put(self, raw_name: str | None, value: PSValue) -> None:
         """Give a value to what is open around it."""
         frame = self._frame
-        if isinstance(frame, dict):
-            frame[self._names[raw_name]] = value
-        elif isinstance(frame, list):
+        if type(frame) is list:
             frame.append(value)
-        elif isinstance(frame, _Entry):
-            frame.pair[raw_name] = value
-        elif isinstance(frame, PSObject):
+        elif type(frame) is PSObject:
             if frame.value is not None:
                 self._fail("an object holds more than one value")
             frame.value = value
+        elif isinstance(frame, dict):
+            frame[self._names[raw_name]] = value
+        elif isinstance(frame, _Entry):
+            frame.pair[raw_name] = value
         elif isinstance(frame, _Root):
             self.done.append(value)
             self._object_count = 0
