@@ -392,6 +392,57 @@ def test_the_deadline_costs_only_what_hangs() -> None:
     assert report.seconds < 5
 
 
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """A fact made of another one, for these tests."""
+
+    name: str
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(SubjectKind.SERVER, self.name)
+
+
+def test_what_depends_on_a_fact_that_hangs_gets_what_there_is_of_it() -> None:
+    @check(info("lamp-is-there"))
+    def lamp_is_there(lamp: Lamp) -> Verdict:
+        return passed(f"{lamp.name} is there")
+
+    async def scenario() -> Report:
+        forever = asyncio.Event()
+
+        @fact()
+        async def lamps(disks: Collected[Disk]) -> Collected[Lamp]:
+            async def look(disk: Disk) -> Lamp:
+                if disk.name == "EX03":
+                    await forever.wait()
+                return Lamp(disk.name)
+
+            looked = await gather_each("lamps", disks.items, look, lambda disk: disk.subject)
+            return Collected(looked.items, (*looked.missing, *disks.missing))
+
+        @fact()
+        async def some() -> Collected[Disk]:
+            async def look(name: str) -> Disk:
+                if name == "EX02":
+                    await forever.wait()
+                return Disk(name, full=False)
+
+            names = ["EX01", "EX02", "EX03"]
+            return await gather_each("disks", names, look, lambda name: Subject(SubjectKind.SERVER, name))
+
+        return await run([some, lamps, lamp_is_there], deadline=0.5)
+
+    report = asyncio.run(scenario())
+    assert outcomes(report) == [
+        ("lamp-is-there", "EX01", Status.PASS),
+        ("lamp-is-there", "EX02", Status.UNKNOWN),
+        ("lamp-is-there", "EX03", Status.UNKNOWN),
+    ]
+    assert {finding.reason for finding in report.findings} == {None, Reason.DEADLINE}
+    assert report.seconds < 2
+
+
 def test_an_interrupted_run_reports_what_is_known_and_is_inconclusive() -> None:
     async def scenario() -> Report:
         looked = asyncio.Event()
