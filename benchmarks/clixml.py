@@ -33,7 +33,7 @@ def against_psrpcore() -> Iterator[Measure | Skipped]:
 
 
 def large_export() -> Iterator[Measure | Skipped]:
-    """An export of 100 MB: a real one over and over, its objects numbered on as Export-Clixml does."""
+    """An export of 100 MB: the real ones over and over, their objects numbered on as Export-Clixml does."""
     what = "CLIXML reader: peak memory on an export of 100 MB"
     if not EXPORTS.is_dir():
         yield Skipped(what, _ABSENT)
@@ -49,16 +49,22 @@ def large_export() -> Iterator[Measure | Skipped]:
 
 def write_large(file: Path) -> None:
     """Write the export."""
-    text = (EXPORTS / "GetServerComponentState.xml").read_text("utf-8-sig")
-    begin = text.index(">", text.index("<Objs")) + 1
-    inner = text[begin : text.rindex("</Objs>")]
-    numbers = [int(number) for number in re.findall(r'RefId="(\d+)"', inner)]
-    pieces = re.split(r'(?<=RefId=")\d+(?=")', inner)
-    span = max(numbers) + 1
+    opening = ""
+    pieces = [""]
+    numbers: list[int] = []
+    first = 0
+    for text in (each.read_text("utf-8-sig") for each in sorted(EXPORTS.glob("*.xml"))):
+        begin = text.index(">", text.index("<Objs")) + 1
+        opening = text[:begin]
+        before, *behind = re.split(r'(?<=RefId=")(\d+)(?=")', text[begin : text.rindex("</Objs>")])
+        pieces[-1] += before
+        pieces += behind[1::2]
+        numbers += [first + int(number) for number in behind[::2]]
+        first = max(numbers) + 1
     with file.open("w", encoding="utf-8") as stream:
-        stream.write(text[:begin])
-        for copy in range(_LARGE // len(inner) + 1):
-            renumbered = (f"{number + copy * span}{piece}" for number, piece in zip(numbers, pieces[1:], strict=True))
+        stream.write(opening)
+        for copy in range(_LARGE // sum(map(len, pieces)) + 1):
+            renumbered = (f"{number + copy * first}{piece}" for number, piece in zip(numbers, pieces[1:], strict=True))
             stream.write(pieces[0] + "".join(renumbered))
         stream.write("</Objs>")
 
