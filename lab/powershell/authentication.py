@@ -219,7 +219,10 @@ class NtlmAccounts:
             self._path = Path(name)
             self._before = os.environ.get(self._VARIABLE)
             os.environ[self._VARIABLE] = name
-        self._path.write_text("\n".join(self._lines), encoding="utf-8")
+        # An acceptor may be reading: it sees the old lines or the new, never half of them.
+        beside = self._path.with_suffix(".new")
+        beside.write_text("\n".join(self._lines), encoding="utf-8")
+        beside.replace(self._path)
 
 
 def _lines(user: User, domain: str) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def test_one_host_of_many_servers_is_one_name() -> None:
     names = named(of(*(mapi_directory(f"EX0{number}") for number in range(1, 6))))
     (name,) = names.items
     assert name.vantages == BOTH
-    assert "EX01, EX02, EX03 and 2 more" in name.note
+    assert name.note == "named by InternalUrl of MAPI, ExternalUrl of MAPI of 5 servers"
 
 
 def test_what_is_no_name_is_none() -> None:
