@@ -53,6 +53,7 @@ __all__ = [
     "accepted_schemes",
     "challenges",
     "healthy_server",
+    "seen_from",
 ]
 
 T = TypeVar("T")
@@ -247,7 +248,7 @@ async def name_resolutions(
     async def look(name: NameInUse) -> NameResolution | NotCollected:
         resolved = await network.resolve(Target(name.host))
         if isinstance(resolved, NotCollected):
-            resolved = _seen_from(name, vantage, resolved)
+            resolved = seen_from(name, vantage, resolved)
             if resolved.reason is not Reason.NOT_RESOLVED:
                 return resolved
         return NameResolution(name, resolved)
@@ -264,7 +265,7 @@ async def name_connections(
     async def look(name: NameInUse) -> NameConnection | NotCollected:
         connection = await network.handshake(Target(name.host))
         if isinstance(connection, NotCollected):
-            connection = _seen_from(name, vantage, connection)
+            connection = seen_from(name, vantage, connection)
             if connection.layer is not Layer.CONNECT or connection.reason not in NO_ANSWER | {Reason.TLS_FAILED}:
                 return connection
         return NameConnection(name, connection)
@@ -281,7 +282,7 @@ async def name_certificates(
     async def look(name: NameInUse) -> NameCertificates | NotCollected:
         connection = await network.handshake(Target(name.host))
         if isinstance(connection, NotCollected):
-            return _seen_from(name, vantage, connection)
+            return seen_from(name, vantage, connection)
         return analysed(name, connection.certificates, trust, now)
 
     return await _each("certificates", names, look)
@@ -323,7 +324,7 @@ async def name_mapi_answers(
         target = Target(name.host)
         connection = await network.handshake(target)
         if isinstance(connection, NotCollected):
-            return _seen_from(name, vantage, connection)
+            return seen_from(name, vantage, connection)
         emsmdb, nspi, health = await _pages(network, target, Layer.MAPI, EMSMDB, NSPI, MAPI_HEALTH)
         behind = {use.server for use in name.uses if use.kind in (UseKind.MAPI_INTERNAL_URL, UseKind.MAPI_EXTERNAL_URL)}
         accepted = accepted_schemes(item.authentication_methods for item in items if item.server in behind)
@@ -352,7 +353,7 @@ async def name_rpc_answers(
         target = Target(name.host)
         connection = await network.handshake(target)
         if isinstance(connection, NotCollected):
-            return _seen_from(name, vantage, connection)
+            return seen_from(name, vantage, connection)
         proxy, health = await _pages(network, target, Layer.RPC, RPC_PROXY, RPC_HEALTH)
         if not challenges(proxy, ANY_SCHEME):
             health = _same_cause(health, proxy, Layer.RPC)
@@ -378,7 +379,7 @@ async def _pages(network: Network, target: Target, layer: Layer, *paths: str) ->
     ]
 
 
-def _seen_from(name: NameInUse, vantage: Vantage, problem: NotCollected) -> NotCollected:
+def seen_from(name: NameInUse, vantage: Vantage, problem: NotCollected) -> NotCollected:
     """A name that is not meant for this vantage is not judged from it when it cannot be reached from it."""
     if vantage.point in name.vantages:
         return problem

@@ -1,4 +1,4 @@
-"""One GET on one connection by httpcore, the engine of httpx, over sockets that are ours.
+"""One request on one connection by httpcore, the engine of httpx, over sockets that are ours.
 
 Sockets of our own for two reasons: a request is sent to the address that answered the handshake while URL, Host header
 and SNI keep the name; and whatever ends the request (a cancelled task too) closes the socket, which httpx's own
@@ -49,9 +49,18 @@ class Answer:
 
 
 async def fetch(
-    host: str, port: int, path: str, *, address: str, address_port: int, headers: Iterable[tuple[str, str]], limit: int
+    host: str,
+    port: int,
+    path: str,
+    *,
+    address: str,
+    address_port: int,
+    headers: Iterable[tuple[str, str]],
+    limit: int,
+    body: bytes | None = None,
 ) -> Answer:
-    """GET https://host:port/path from the address. Redirects are not followed, certificates not verified.
+    """GET https://host:port/path from the address, or POST where there is a body to send. Redirects are not followed,
+    certificates not verified.
 
     Has no deadline of its own.
 
@@ -65,23 +74,25 @@ async def fetch(
     )
     named = f"[{host}]" if ":" in host else host
     sent = [("Host", named if port == 443 else f"{named}:{port}"), *headers]
+    if body is not None:
+        sent.append(("Content-Length", str(len(body))))
     begun = False
     try:
         async with (
             httpcore.AsyncConnectionPool(
                 ssl_context=_tls_context(), max_connections=1, max_keepalive_connections=0, network_backend=backend
             ) as pool,
-            pool.stream("GET", url, headers=sent) as response,
+            pool.stream("GET" if body is None else "POST", url, headers=sent, content=body) as response,
         ):
             begun = True
             fields = tuple(_field(key, value) for key, value in response.headers[:_MOST_HEADERS])
             encodings = [value.strip().casefold() for key, value in fields if key == "content-encoding"]
-            body, truncated = await _body(response, encodings, limit)
+            received, truncated = await _body(response, encodings, limit)
             if truncated:
                 backend.abort()
             reason = bytes(response.extensions.get("reason_phrase", b"")).decode("latin-1")
             version = bytes(response.extensions.get("http_version", b"HTTP/1.1")).decode("ascii", "replace")
-            return Answer(response.status, reason[:200], version, fields, body, truncated)
+            return Answer(response.status, reason[:200], version, fields, received, truncated)
     except (httpcore.RemoteProtocolError, httpcore.LocalProtocolError) as error:
         closed = begun or not backend.received
         raise BadAnswerError(str(error), closed=closed, begun=begun) from error

@@ -2,7 +2,10 @@
 
 resolve     given addresses (--resolve), else the DNS server of --nameserver, else the system's resolver
 handshake   resolve, then TCP and TLS to one address after the other until one works
+offers      handshake, then another one for each version that this did not tell
 get         handshake, then one request on a connection of its own, to the address that worked
+autodiscover
+            the same with the one POST that there is
 
 Every exception of a library ends here and becomes a NotCollected with a sentence.
 """
@@ -16,13 +19,24 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from checker import __version__
-from checker.answers import Attempt, Handshake, HttpAnswer, Layer, NotCollected, Reason, Resolved, Target
+from checker.answers import (
+    Attempt,
+    Handshake,
+    HttpAnswer,
+    Layer,
+    NotCollected,
+    Offer,
+    Reason,
+    Resolved,
+    Target,
+    TlsVersion,
+)
 from checker.network.dns import ask_name_server, ask_system
-from checker.network.tls import HandshakeError, Problem, TlsClient
+from checker.network.tls import HandshakeError, Problem, TlsClient, speaks
 
 __all__ = ["LiveNetwork", "NetworkSettings"]
 
@@ -38,6 +52,15 @@ _UNREACHABLE = frozenset(
     | ({errno.EHOSTDOWN} if hasattr(errno, "EHOSTDOWN") else set())
 )
 _WINDOWS_TIMED_OUT = 121  # ERROR_SEM_TIMEOUT, which overlapped connects give
+_AUTODISCOVER = "/autodiscover/autodiscover.xml"
+_AUTODISCOVER_REQUEST = (
+    '<?xml version="1.0" encoding="utf-8"?>'
+    '<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006"><Request>'
+    "<EMailAddress>mapiready@{host}</EMailAddress><AcceptableResponseSchema>"
+    "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a"
+    "</AcceptableResponseSchema></Request></Autodiscover>"
+)
+"""[MS-OXDSCLI] 2.2.3. The address is nobody's: what is asked is who answers, and how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +86,7 @@ class LiveNetwork:
         self._settings = settings
         self._answers: dict[Hashable, asyncio.Task[Any]] = {}
         self._at_once = asyncio.Semaphore(settings.at_once)
-        self._per_host: dict[Target, asyncio.Semaphore] = {}
+        self._per_host: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._closed = False
 
     async def resolve(self, target: Target) -> Resolved | NotCollected:
@@ -74,6 +97,13 @@ class LiveNetwork:
         """The first address with which TCP and TLS work."""
         return await self._once(("handshake", target), target, lambda: self._shake_hands(target))
 
+    async def offers(self, target: Target, version: TlsVersion) -> Offer | NotCollected:
+        """Whether a version of TLS is accepted.
+
+        The handshake with all versions ends in the newest that both sides have, so only older ones are asked for.
+        """
+        return await self._once(("offers", target, version), target, lambda: self._offers(target, version))
+
     async def get(self, target: Target, path: str) -> HttpAnswer | NotCollected:
         """The answer to GET. After a good handshake a failure has no layer: it is the endpoint's answer.
 
@@ -81,6 +111,10 @@ class LiveNetwork:
         OAuth only to clients that show that they know it.
         """
         return await self._once(("GET", target, path), target, lambda: self._get(target, path))
+
+    async def autodiscover(self, target: Target) -> HttpAnswer | NotCollected:
+        """The answer to Autodiscover's POST."""
+        return await self._once(("POST", target), target, lambda: self._autodiscover(target))
 
     async def close(self) -> None:
         """Ends what is under way, and waits until no task and no socket is left."""
@@ -103,11 +137,15 @@ class LiveNetwork:
         return await asyncio.shield(self._answers[key])
 
     def _gate(self, target: Target) -> asyncio.Semaphore:
-        return self._per_host.setdefault(target, asyncio.Semaphore(self._settings.at_once_per_host))
+        key = (target.via or target.host, target.port)
+        return self._per_host.setdefault(key, asyncio.Semaphore(self._settings.at_once_per_host))
 
     # --- DNS ----------------------------------------------------------------------------------------------------------
 
     async def _resolve(self, target: Target) -> Resolved | NotCollected:
+        if target.via is not None or target.turn:
+            found_once = await self.resolve(Target(target.via or target.host, target.port))
+            return replace(found_once, target=target) if isinstance(found_once, Resolved) else found_once
         given = self._settings.resolve.get((target.host, target.port))
         if given is not None:
             address, port = given
@@ -149,19 +187,14 @@ class LiveNetwork:
         return _worst(target, attempts)
 
     async def _shake_hands_with(self, target: Target, written: str) -> TlsClient | NotCollected:
-        address, port = _endpoint(written, target.port)
-        where = f"{_shown(target)} ({_joined(address, port)})"
-        seconds = self._settings.timeout
+        opened = await self._open(target, written)
+        if isinstance(opened, NotCollected):
+            return opened
+        where, seconds = self._where(target, written), self._settings.timeout
+        client = _client(target, None)
         try:
             async with asyncio.timeout(seconds):
-                reader, writer = await asyncio.open_connection(address, port, limit=_CHUNK)
-        except OSError as error:
-            if isinstance(error, TimeoutError) and error.errno is None:
-                return _failed(Reason.TIMED_OUT, f"{where} did not accept a TCP connection within {seconds:g} s.")
-            return _of_tcp(error, where)
-        try:
-            async with asyncio.timeout(seconds):
-                return await _tls(target, reader, writer)
+                await _tls(client, *opened)
         except HandshakeError as error:
             return _of_tls(error, where)
         except TimeoutError:
@@ -175,30 +208,114 @@ class LiveNetwork:
             reason = _reason(error)
             return _failed(reason, f"{where} accepts TCP connections, but cut this one during TLS ({_words(error)}).")
         finally:
-            writer.transport.abort()
+            opened[1].transport.abort()
+        return client
+
+    async def _open(
+        self, target: Target, written: str
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | NotCollected:
+        address, port = _endpoint(written, target.port)
+        where, seconds = self._where(target, written), self._settings.timeout
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.open_connection(address, port, limit=_CHUNK)
+        except OSError as error:
+            if isinstance(error, TimeoutError) and error.errno is None:
+                return _failed(Reason.TIMED_OUT, f"{where} did not accept a TCP connection within {seconds:g} s.")
+            return _of_tcp(error, where)
+
+    @staticmethod
+    def _where(target: Target, written: str) -> str:
+        return f"{_shown(target)} ({_joined(*_endpoint(written, target.port))})"
+
+    async def _offers(self, target: Target, version: TlsVersion) -> Offer | NotCollected:
+        if not speaks(version):
+            return NotCollected(
+                Reason.NOT_SUPPORTED_HERE,
+                f"This machine's TLS library cannot speak {version.label}, so whether {_shown(target)} accepts it is"
+                " not known; look from a machine whose library can.",
+            )
+        handshake = await self.handshake(target)
+        if isinstance(handshake, NotCollected):
+            return handshake
+        order = [one.value for one in TlsVersion]
+        if handshake.version == version.value:
+            return Offer(target, version, True, handshake.cipher)
+        if handshake.version in order[: order.index(version.value)]:
+            return Offer(target, version, False, f"chose {TlsVersion(handshake.version).label} when offered newer ones")
+        async with self._gate(target), self._at_once:
+            return await self._offered_alone(target, version, handshake.address)
+
+    async def _offered_alone(self, target: Target, version: TlsVersion, written: str) -> Offer | NotCollected:
+        """One version alone, where another one works: an alert or a cut connection is the server's refusal then."""
+        opened = await self._open(target, written)
+        if isinstance(opened, NotCollected):
+            return opened
+        client = _client(target, version)
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                await _tls(client, *opened)
+        except HandshakeError as error:
+            return _refused(target, version, client, error, self._where(target, written))
+        except TimeoutError:
+            return _failed(
+                Reason.TIMED_OUT,
+                f"{self._where(target, written)} did not answer a TLS handshake with {version.label} alone in"
+                f" {self._settings.timeout:g} s.",
+            )
+        except (EOFError, ConnectionError):
+            return Offer(target, version, False, "closed the connection")
+        finally:
+            opened[1].transport.abort()
+        return Offer(target, version, True, client.cipher)
 
     # --- HTTP ---------------------------------------------------------------------------------------------------------
 
     async def _get(self, target: Target, path: str) -> HttpAnswer | NotCollected:
-        handshake = await self.handshake(target)
-        if isinstance(handshake, NotCollected):
-            return handshake
+        address = await self._address(target)
+        if isinstance(address, NotCollected):
+            return address
         async with self._gate(target), self._at_once:
-            answer = await self._ask(target, path, handshake.address, ())
+            answer = await self._ask(target, path, address, ())
             if isinstance(answer, HttpAnswer) and answer.status == 401 and not answer.all("www-authenticate"):
-                again = await self._ask(target, path, handshake.address, (("Authorization", "Bearer"),))
+                again = await self._ask(target, path, address, (("Authorization", "Bearer"),))
                 if isinstance(again, HttpAnswer) and again.status == 401 and again.all("www-authenticate"):
                     return again
         return answer
 
+    async def _autodiscover(self, target: Target) -> HttpAnswer | NotCollected:
+        address = await self._address(target)
+        if isinstance(address, NotCollected):
+            return address
+        body = _AUTODISCOVER_REQUEST.format(host=target.host).encode("ascii")
+        async with self._gate(target), self._at_once:
+            return await self._ask(target, _AUTODISCOVER, address, (("Content-Type", "text/xml"),), body)
+
+    async def _address(self, target: Target) -> str | NotCollected:
+        """The address that answered the handshake; for a further turn the next one, where the host has several."""
+        if target.turn:
+            resolved = await self.resolve(target)
+            if isinstance(resolved, NotCollected):
+                return resolved
+            several = resolved.addresses[:_MOST_ADDRESSES]
+            return several[target.turn % len(several)]
+        handshake = await self.handshake(target)
+        return handshake if isinstance(handshake, NotCollected) else handshake.address
+
     async def _ask(
-        self, target: Target, path: str, written: str, headers: tuple[tuple[str, str], ...]
+        self,
+        target: Target,
+        path: str,
+        written: str,
+        headers: tuple[tuple[str, str], ...],
+        body: bytes | None = None,
     ) -> HttpAnswer | NotCollected:
         from checker.network.http import BadAnswerError, fetch
 
         address, port = _endpoint(written, target.port)
         seconds = self._settings.timeout
-        where = f"{_shown(target)} ({_joined(address, port)})"
+        where = self._where(target, written)
+        method = "GET" if body is None else "POST"
         common = (("User-Agent", f"mapiready/{__version__}"), ("Accept", "*/*"), ("Accept-Encoding", "gzip"))
         begun = time.monotonic()
         try:
@@ -211,24 +328,30 @@ class LiveNetwork:
                     address_port=port,
                     headers=(*common, *headers),
                     limit=self._settings.body_limit,
+                    body=body,
                 )
         except TimeoutError:
-            return NotCollected(Reason.TIMED_OUT, f"{where} did not finish its answer to GET {path} in {seconds:g} s.")
+            return NotCollected(
+                Reason.TIMED_OUT, f"{where} did not finish its answer to {method} {path} in {seconds:g} s."
+            )
         except BadAnswerError as error:
             if error.begun:
-                return NotCollected(Reason.RESET, f"{where} ended the connection within its answer to GET {path}.")
+                return NotCollected(Reason.RESET, f"{where} ended the connection within its answer to {method} {path}.")
             if error.closed:
-                return NotCollected(Reason.RESET, f"{where} closed the connection without answering GET {path}.")
-            return NotCollected(Reason.MALFORMED, f"{where} answered GET {path} with something that is not HTTP/1.1.")
+                return NotCollected(Reason.RESET, f"{where} closed the connection without answering {method} {path}.")
+            return NotCollected(
+                Reason.MALFORMED, f"{where} answered {method} {path} with something that is not HTTP/1.1."
+            )
         except ssl.SSLError as error:
             return NotCollected(
-                Reason.TLS_FAILED, f"{where} did TLS at first, but not for GET {path} ({error.reason or 'no reason'})."
+                Reason.TLS_FAILED,
+                f"{where} did TLS at first, but not for {method} {path} ({error.reason or 'no reason'}).",
             )
         except OSError as error:
-            return NotCollected(_reason(error), f"{where} cut the connection of GET {path} ({_words(error)}).")
+            return NotCollected(_reason(error), f"{where} cut the connection of {method} {path} ({_words(error)}).")
         return HttpAnswer(
             target=target,
-            method="GET",
+            method=method,
             path=path,
             address=written,
             status=answer.status,
@@ -250,8 +373,11 @@ async def _guarded(target: Target, look: Callable[[], Awaitable[T | NotCollected
         )
 
 
-async def _tls(target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> TlsClient:
-    client = TlsClient(None if _is_address(target.host) else target.host)
+def _client(target: Target, only: TlsVersion | None) -> TlsClient:
+    return TlsClient(None if _is_address(target.host) else target.host, only)
+
+
+async def _tls(client: TlsClient, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(client.start())
     while not client.done:
         data = await reader.read(_CHUNK)
@@ -266,14 +392,31 @@ async def _tls(target: Target, reader: asyncio.StreamReader, writer: asyncio.Str
         async with asyncio.timeout(_FAREWELL):
             while await reader.read(_CHUNK):
                 pass
-    return client
+
+
+def _refused(
+    target: Target, version: TlsVersion, client: TlsClient, error: HandshakeError, where: str
+) -> Offer | NotCollected:
+    """What a failed handshake with one version alone says of the server, if anything."""
+    if error.problem is Problem.ALERT:
+        return Offer(target, version, False, f"alert {error.detail}")
+    if client.chosen is version:
+        # The server goes along; what failed then is this side's, or another question.
+        return Offer(target, version, True, error.detail)
+    if client.chosen is not None:
+        return Offer(target, version, False, f"chose {client.chosen.label} when offered {version.label} alone")
+    return NotCollected(
+        Reason.NOT_SUPPORTED_HERE,
+        f"Whether {where} accepts {version.label} is not known: this machine could not go on ({error.detail}).",
+    )
 
 
 # --- sentences --------------------------------------------------------------------------------------------------------
 
 
 def _shown(target: Target) -> str:
-    return target.host if target.port == 443 else _joined(target.host, target.port)
+    host = target.host if target.port == 443 else _joined(target.host, target.port)
+    return host if target.via is None else f"{host} at {target.via}"
 
 
 def _joined(host: str, port: int) -> str:
