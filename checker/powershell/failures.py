@@ -100,6 +100,7 @@ class Place:
         return _AUTH_NAMES.get(self.auth, self.auth)
 
 
+_BETWEEN: Final = "Name the Exchange server itself, without a proxy or portal in between."
 _AUTH_NAMES: Final = {"kerberos": "Kerberos", "negotiate": "Negotiate", "ntlm": "NTLM", "basic": "Basic"}
 
 
@@ -158,13 +159,15 @@ def _of_ours(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
     if _first(chain, AnswerTooLargeError) is not None:
         return Failure(
             Reason.MALFORMED,
-            f"{_doing(place)} gave more than an answer may be; it was not read on.",
+            f"{_doing(place)} gave more than an answer may be, and was not read on. {_BETWEEN}",
             Next.NEW_SESSION,
         )
     malformed = _first(chain, ClixmlError)
     if malformed is not None:
         return Failure(
-            Reason.MALFORMED, f"{_doing(place)} gave an answer that cannot be read. {malformed}", Next.NEW_SESSION
+            Reason.MALFORMED,
+            f"{_doing(place)} gave an answer that cannot be read. {malformed} {_BETWEEN}",
+            Next.NEW_SESSION,
         )
     return None
 
@@ -433,7 +436,8 @@ def _of_wsman(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
         )
         return Failure(Reason.NOT_ENABLED, sentence, Next.NOTHING)
     if code == _ACCESS_DENIED:
-        return Failure(Reason.FORBIDDEN, f"{_doing(place)} was denied to {place.who}.", Next.NEW_SESSION)
+        sentence = f"{_doing(place)} was denied to {place.who}. Give them a management role that has the cmdlet."
+        return Failure(Reason.FORBIDDEN, sentence, Next.NEW_SESSION)
     if code == _NO_SUCH_RESOURCE:
         sentence = (
             f"{place.url} is a remote PowerShell endpoint, but not Exchange's. Check --port and --path: Exchange has"
@@ -442,10 +446,18 @@ def _of_wsman(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
         )
         return Failure(Reason.NOT_EXCHANGE, sentence, Next.ANOTHER_SERVER)
     if code == _WSMAN_TIMED_OUT:
-        return Failure(Reason.TIMED_OUT, f"{_doing(place)} was not ready in time.", Next.ANOTHER_SERVER)
+        sentence = f"{_doing(place)} was not ready in time. Give it longer with --timeout."
+        return Failure(Reason.TIMED_OUT, sentence, Next.ANOTHER_SERVER)
     if code in _GONE:
-        return Failure(Reason.RESET, f"{place.server} has lost the remote PowerShell session.", on_loss)
-    sentence = f"{_doing(place)} ended with WSMan error {one_line(str(code), 40)}."
+        sentence = (
+            f"{place.server} has lost the remote PowerShell session: its application pool may have been recycled."
+            " Run mapiready again."
+        )
+        return Failure(Reason.RESET, sentence, on_loss)
+    sentence = (
+        f"{_doing(place)} ended with WSMan error {one_line(str(code), 40)}. See the event log of the server (Windows"
+        " Remote Management)."
+    )
     return Failure(Reason.OTHER, sentence, Next.NEW_SESSION if place.call else on_loss)
 
 
@@ -466,7 +478,8 @@ def _of_http(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
         sentence = f"{place.url} does not exist (HTTP 404). Check --path: Exchange has /PowerShell/."
         return Failure(Reason.NOT_EXCHANGE, sentence, Next.ANOTHER_SERVER)
     if status == 429:
-        return Failure(Reason.THROTTLED, f"{place.url} asks for fewer requests (HTTP 429).", Next.ANOTHER_SERVER)
+        sentence = f"{place.url} asks for fewer requests (HTTP 429). Take fewer with --sessions, or try again later."
+        return Failure(Reason.THROTTLED, sentence, Next.ANOTHER_SERVER)
     if status == 400 and not place.tls:
         sentence = f"{place.url} rejects the request (HTTP 400). If the port is that of https, take --scheme https."
         return Failure(Reason.HTTP_ERROR, sentence, Next.ANOTHER_SERVER)
@@ -518,9 +531,13 @@ def _of_network(chain: tuple[BaseException, ...], place: Place) -> Failure | Non
     )
     if _first(chain, *broken) is not None:
         if place.call is not None:
-            sentence = f"{place.server} ended the connection while {place.call.name} was running."
+            sentence = (
+                f"{place.server} ended the connection while {place.call.name} was running. Run mapiready again, or give"
+                " a second SERVER to take over."
+            )
         else:
-            hint = "" if place.tls else " If the port is that of https, take --scheme https."
+            hint = " Check that --port is that of Exchange's web site."
+            hint = hint if place.tls else " If the port is that of https, take --scheme https."
             when = "without an answer" if _first(chain, IncompleteRead) is None else "in the middle of its answer"
             sentence = f"{place.address} ended the connection {when}.{hint}"
         return Failure(Reason.RESET, sentence, Next.ANOTHER_SERVER)
@@ -566,5 +583,7 @@ def _of_content(chain: tuple[BaseException, ...], place: Place) -> Failure | Non
         )
         return Failure(Reason.NOT_EXCHANGE, sentence, Next.ANOTHER_SERVER)
     return Failure(
-        Reason.MALFORMED, f"{_doing(place)} gave an answer that is not what the protocol says.", Next.NEW_SESSION
+        Reason.MALFORMED,
+        f"{_doing(place)} gave an answer that is not what the protocol says. {_BETWEEN}",
+        Next.NEW_SESSION,
     )
