@@ -76,6 +76,7 @@ class Certificate:
     key: str
     signature_hash: str
     self_issued: bool  # subject and issuer are the same name
+    public: bool  # by its own word: it bears signed timestamps (RFC 6962) or a policy of the CA/Browser Forum
     subject_name: bytes = field(repr=False)  # in DER, to compare
     issuer_name: bytes = field(repr=False)
     key_id: bytes | None = field(repr=False)  # subject key identifier
@@ -199,6 +200,7 @@ def _certificate(loaded: x509.Certificate, der: bytes, thumbprint: str, sha256: 
         key=_key(loaded),
         signature_hash=_hash(loaded) or loaded.signature_algorithm_oid.dotted_string,
         self_issued=loaded.subject == loaded.issuer,
+        public=_is_public(loaded),
         subject_name=loaded.subject.public_bytes(),
         issuer_name=loaded.issuer.public_bytes(),
         key_id=own_key_id.digest if own_key_id else None,
@@ -213,6 +215,22 @@ def _extension(loaded: x509.Certificate, kind: type[E]) -> E | None:
         return loaded.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
+
+
+_FORUM = "2.23.140.1."
+"""The policies of the CA/Browser Forum, https://cabforum.org/resources/object-registry/."""
+
+
+def _is_public(loaded: x509.Certificate) -> bool:
+    """Whether a certificate says that a public authority issued it, which never does so from its root."""
+    from cryptography import x509
+
+    if _extension(loaded, x509.PrecertificateSignedCertificateTimestamps) is not None:
+        return True
+    policies = _extension(loaded, x509.CertificatePolicies)
+    return policies is not None and any(
+        policy.policy_identifier.dotted_string.startswith(_FORUM) for policy in policies
+    )
 
 
 def _key(loaded: x509.Certificate) -> str:

@@ -74,8 +74,10 @@ def issue(
     usages: Sequence[str] | None = ("1.3.6.1.5.5.7.3.1",),
     key: ec.EllipticCurvePrivateKey | None = None,
     identifiers: bool = True,
+    public: bool = False,
 ) -> Issued:
-    """A certificate, self-signed without `by`; its dates are relative to AT."""
+    """A certificate, self-signed without `by`; its dates are relative to AT. A `public` one bears a policy of the
+    CA/Browser Forum."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else [])
     builder = (
@@ -99,6 +101,9 @@ def issue(
         if by:
             authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key())
             builder = builder.add_extension(authority, critical=False)
+    if public:
+        validated = x509.PolicyInformation(x509.ObjectIdentifier("2.23.140.1.2.2"), None)
+        builder = builder.add_extension(x509.CertificatePolicies([validated]), critical=False)
     return Issued(builder.sign(by.key if by else key, SHA256()), key)
 
 
@@ -112,8 +117,8 @@ def intermediate() -> Issued:
     return issue("Test Issuing CA", ca=True, by=root(), first=-2000 * DAY, last=2000 * DAY)
 
 
-def trust(*roots: Issued) -> TrustStore:
-    return TrustStore(tuple(issued.der for issued in roots or (root(),)), "ca.pem")
+def trust(*roots: Issued, given: bool = True) -> TrustStore:
+    return TrustStore(tuple(issued.der for issued in roots or (root(),)), "ca.pem", given=given)
 
 
 def with_negative_serial(issued: Issued) -> bytes:

@@ -18,15 +18,16 @@ __all__ = ["audit", "audit_running", "by_status", "key", "settings_for"]
 
 
 def settings_for(lab: RunningLab, **options: Any) -> Settings:
-    """The settings of an administrator of this lab: Basic over https, its CA, its DNS, its now."""
+    """The settings of an administrator of this lab: Basic over https, its CA, its DNS, its now; with `trust="system"`
+    of one who knows nothing of its CA, and signs in by NTLM."""
+    trusting = {"auth": "basic", "scheme": "https", "port": lab.powershell_https_port, "ca-file": str(lab.ca_file)}
+    if options.pop("trust", "given") == "system":
+        trusting = {"auth": "ntlm"}
     return load_settings(
         {
             "server": list(lab.server_names[:2]),
             "user": lab.user,
-            "auth": "basic",
-            "scheme": "https",
-            "port": lab.powershell_https_port,
-            "ca-file": str(lab.ca_file),
+            **trusting,
             "nameserver": lab.nameserver,
             "resolve": list(lab.resolve),
             "now": lab.now,

@@ -126,6 +126,7 @@ class NameCertificates:
     only_in_cn: bool | NotCollected
     chain: Chain | NotCollected
     trust_source: str
+    roots_given: bool  # by the user
 
     @property
     def subject(self) -> Subject:
@@ -297,7 +298,7 @@ def analysed(name: NameInUse, certificates: tuple[bytes, ...], trust: TrustStore
     if not isinstance(leaf, Certificate):
         why = leaf.why if leaf else "none was sent"
         unreadable = NotCollected(Reason.MALFORMED, f"The certificate served for {name.host} cannot be read: {why}.")
-        return NameCertificates(name, sent, unreadable, unreadable, unreadable, unreadable, trust.source)
+        return NameCertificates(name, sent, unreadable, unreadable, unreadable, unreadable, trust.source, trust.given)
     try:
         covering = covers(leaf, name.host)
         only_in_cn = not covering and only_cn_names(leaf, name.host)
@@ -307,7 +308,7 @@ def analysed(name: NameInUse, certificates: tuple[bytes, ...], trust: TrustStore
             Reason.NOT_SUPPORTED_HERE, f"{error} Compare it by eye; the certificate has {named}."
         )
     chain = trace(leaf, sent[1:], trust.roots, now.at)
-    return NameCertificates(name, sent, leaf, covering, only_in_cn, chain, trust.source)
+    return NameCertificates(name, sent, leaf, covering, only_in_cn, chain, trust.source, trust.given)
 
 
 @fact()

@@ -89,7 +89,9 @@ class MailboxScope:
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """The root certificates that this run trusts (DER), and where they are from ("the system's store", "ca.pem")."""
+    """The root certificates that this run trusts (DER), where they are from ("the system's store", "ca.pem"), and
+    whether the user gave them (--ca-file)."""
 
     roots: tuple[bytes, ...]
     source: str
+    given: bool

@@ -228,7 +228,7 @@ def _throw_away(version: TlsVersion) -> SSL.Context:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.hashes import SHA256
-    from OpenSSL import SSL, crypto
+    from OpenSSL import SSL
 
     key = ec.generate_private_key(ec.SECP256R1())
     nobody = x509.Name([])
@@ -245,6 +245,6 @@ def _throw_away(version: TlsVersion) -> SSL.Context:
     )
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     _allow(context, version)
-    context.use_certificate(crypto.X509.from_cryptography(certificate))
-    context.use_privatekey(crypto.PKey.from_cryptography_key(key))
+    context.use_certificate(certificate)
+    context.use_privatekey(key)
     return context

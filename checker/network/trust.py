@@ -31,8 +31,8 @@ def load_trust(ca_file: Path | None) -> TrustStore:
         TrustError: the file cannot be read, or a certificate in it cannot.
     """
     if ca_file is not None:
-        return TrustStore(_from_file(ca_file), ca_file.name)
-    return TrustStore(tuple(dict.fromkeys(_of_the_system())), "the system's store")
+        return TrustStore(_from_file(ca_file), ca_file.name, given=True)
+    return TrustStore(tuple(dict.fromkeys(_of_the_system())), "the system's store", given=False)
 
 
 def _from_file(file: Path) -> tuple[bytes, ...]:

@@ -31,8 +31,9 @@ INFO = CheckInfo(
     how=(
         "The certificates as sent in the handshake, in any order, extra ones allowed; the root need not be sent."
         " Fails when an intermediate of the path to the root was not sent, be it that the store of this machine"
-        " completes the path, be it that the leaf comes alone and nobody here knows its issuer. When issuers are"
-        " sent and the last one's issuer is unknown here, nothing is known (give --ca-file)."
+        " completes the path, be it that the leaf comes alone, and its issuer is none of the roots that were given"
+        " (--ca-file), or the leaf says that a public authority issued it, which never does so from its root. Where"
+        " an issuer that is unknown here might be a root of your own, nothing is known (give --ca-file)."
     ),
     mend=(
         "On the servers import the intermediates into the computer's store 'Intermediate Certification"
@@ -74,12 +75,18 @@ def judge(certificates: NameCertificates) -> Verdict:
                 else "trusted as it is",
                 found=sent,
             )
-        case Trust.ISSUER_NOT_SENT:
+        case Trust.ISSUER_NOT_SENT if certificates.roots_given or leaf.public:
             return failed(
                 f"comes alone, without its issuer: {shown(leaf)}",
                 found=[*sent, f"issuer {chain.concerned}"],
                 expected=expected,
                 remedy=steps,
+            )
+        case Trust.ISSUER_NOT_SENT:
+            because = NotCollected(
+                Reason.NOT_SUPPORTED_HERE,
+                f"The certificate comes alone, and this machine does not know its issuer, {chain.concerned}: an"
+                " intermediate that is not sent, or a root of your own; give --ca-file FILE with your roots.",
             )
         case Trust.SELF_SIGNED:
             return not_applicable("the certificate is self-signed")

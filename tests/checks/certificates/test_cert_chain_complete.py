@@ -33,6 +33,17 @@ def test_completed_by_the_store_alone_fails_and_names_what_is_missing() -> None:
     assert "Test Issuing CA" in verdict.summary
 
 
+def test_a_leaf_alone_below_a_root_of_the_companys_own_may_lack_nothing() -> None:
+    alone = served(issue(by=UNKNOWN_ISSUING), store=trust(given=False))
+    with pytest.raises(NotCollectedError, match="--ca-file"):
+        judge(alone)
+
+
+def test_a_leaf_alone_of_a_public_authority_lacks_an_intermediate() -> None:
+    alone = served(issue(by=UNKNOWN_ISSUING, public=True), store=trust(given=False))
+    assert judge(alone).status is Status.FAIL
+
+
 def test_below_an_unknown_root_nothing_is_said() -> None:
     with pytest.raises(NotCollectedError, match="--ca-file"):
         judge(served(issue(by=UNKNOWN_ISSUING), UNKNOWN_ISSUING))
