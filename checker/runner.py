@@ -46,6 +46,7 @@ from checker.results import (
     sort_findings,
 )
 from checker.waivers import Waiver, apply_waivers
+from checker.watching import Wait, Watcher
 
 __all__ = [
     "Facts",
@@ -71,8 +72,8 @@ class SelectionError(UserError):
     """--only or --skip names something that is no check and no category."""
 
 
-class Progress(Protocol):
-    """Who is told how the gathering goes. All calls come from the event loop's thread."""
+class Progress(Watcher, Protocol):
+    """Who is told how the gathering goes: the facts, and what they wait for."""
 
     def started(self, what: str) -> None: ...
     def step(self, what: str, done: int, total: int) -> None: ...
@@ -89,6 +90,15 @@ class NoProgress:
         """Nothing to show."""
 
     def finished(self, what: str, seconds: float) -> None:
+        """Nothing to show."""
+
+    def waiting(self, wait: Wait) -> None:
+        """Nothing to show."""
+
+    def waited(self, wait: Wait) -> None:
+        """Nothing to show."""
+
+    def failed(self, what: str, error: BaseException) -> None:
         """Nothing to show."""
 
 

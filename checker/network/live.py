@@ -37,6 +37,7 @@ from checker.answers import (
 )
 from checker.network.dns import ask_name_server, ask_system
 from checker.network.tls import HandshakeError, Problem, TlsClient, speaks
+from checker.watching import WATCHER, waiting_for
 
 __all__ = ["LiveNetwork", "NetworkSettings"]
 
@@ -154,10 +155,11 @@ class LiveNetwork:
             return Resolved(target, (target.host,), given=False, seconds=0.0)
         begun = time.monotonic()
         async with self._at_once:
-            if self._settings.nameserver is None:
-                found = await ask_system(target.host, self._settings.timeout)
-            else:
-                found = await ask_name_server(target.host, self._settings.nameserver, self._settings.timeout)
+            with waiting_for(f"DNS of {target.host}"):
+                if self._settings.nameserver is None:
+                    found = await ask_system(target.host, self._settings.timeout)
+                else:
+                    found = await ask_name_server(target.host, self._settings.nameserver, self._settings.timeout)
         if isinstance(found, NotCollected):
             return found
         return Resolved(target, found, given=False, seconds=round(time.monotonic() - begun, 3))
@@ -193,8 +195,9 @@ class LiveNetwork:
         where, seconds = self._where(target, written), self._settings.timeout
         client = _client(target, None)
         try:
-            async with asyncio.timeout(seconds):
-                await _tls(client, *opened)
+            with waiting_for(f"TLS of {where}"):
+                async with asyncio.timeout(seconds):
+                    await _tls(client, *opened)
         except HandshakeError as error:
             return _of_tls(error, where)
         except TimeoutError:
@@ -217,8 +220,9 @@ class LiveNetwork:
         address, port = _endpoint(written, target.port)
         where, seconds = self._where(target, written), self._settings.timeout
         try:
-            async with asyncio.timeout(seconds):
-                return await asyncio.open_connection(address, port, limit=_CHUNK)
+            with waiting_for(f"TCP of {where}"):
+                async with asyncio.timeout(seconds):
+                    return await asyncio.open_connection(address, port, limit=_CHUNK)
         except OSError as error:
             if isinstance(error, TimeoutError) and error.errno is None:
                 return _failed(Reason.TIMED_OUT, f"{where} did not accept a TCP connection within {seconds:g} s.")
@@ -253,8 +257,9 @@ class LiveNetwork:
             return opened
         client = _client(target, version)
         try:
-            async with asyncio.timeout(self._settings.timeout):
-                await _tls(client, *opened)
+            with waiting_for(f"{version.label} of {self._where(target, written)}"):
+                async with asyncio.timeout(self._settings.timeout):
+                    await _tls(client, *opened)
         except HandshakeError as error:
             return _refused(target, version, client, error, self._where(target, written))
         except TimeoutError:
@@ -319,17 +324,18 @@ class LiveNetwork:
         common = (("User-Agent", f"mapiready/{__version__}"), ("Accept", "*/*"), ("Accept-Encoding", "gzip"))
         begun = time.monotonic()
         try:
-            async with asyncio.timeout(seconds):
-                answer = await fetch(
-                    target.host,
-                    target.port,
-                    path,
-                    address=address,
-                    address_port=port,
-                    headers=(*common, *headers),
-                    limit=self._settings.body_limit,
-                    body=body,
-                )
+            with waiting_for(f"{method} {path} of {where}"):
+                async with asyncio.timeout(seconds):
+                    answer = await fetch(
+                        target.host,
+                        target.port,
+                        path,
+                        address=address,
+                        address_port=port,
+                        headers=(*common, *headers),
+                        limit=self._settings.body_limit,
+                        body=body,
+                    )
         except TimeoutError:
             return NotCollected(
                 Reason.TIMED_OUT, f"{where} did not finish its answer to {method} {path} in {seconds:g} s."
@@ -368,6 +374,8 @@ async def _guarded(target: Target, look: Callable[[], Awaitable[T | NotCollected
     try:
         return await look()
     except Exception as error:  # noqa: BLE001 - a host's oddity must cost its own answer only
+        if (watcher := WATCHER.get()) is not None:
+            watcher.failed(_shown(target), error)
         return NotCollected(
             Reason.GATHERER_FAILED, f"{_shown(target)} could not be looked at: {type(error).__name__}: {error}."
         )

@@ -38,6 +38,7 @@ from checker.answers import (
 from checker.powershell.failures import Failure, Next, Place, explain, one_line
 from checker.secrets import Secret
 from checker.settings import Authentication, Scheme, SettingsError
+from checker.watching import WATCHER, waiting_for
 
 if TYPE_CHECKING:
     from checker.powershell._pypsrp_seam import Outcome, PsrpSession
@@ -303,7 +304,8 @@ class PowerShellSource:
     async def _open(self, lane: _Lane) -> Failure | None:
         self._lanes.add(lane)
         try:
-            failure = await lane.open()
+            with waiting_for(f"a session of remote PowerShell on {lane.server}"):
+                failure = await lane.open()
         except asyncio.CancelledError:
             lane.cut_off()
             self._dispose(lane)
@@ -324,7 +326,8 @@ class PowerShellSource:
 
     async def _run_on(self, lane: _Lane, call: CmdletCall, keep: Keep | None) -> Outcome | Failure:
         try:
-            outcome = await lane.run(call, keep)
+            with waiting_for(_told(call, lane.server)):
+                outcome = await lane.run(call, keep)
         except asyncio.CancelledError:
             # Deleting the shell stops the cmdlet, whatever state its connection is in.
             lane.cut_off()
@@ -412,6 +415,14 @@ class PowerShellSource:
     def _note(self, sentence: str) -> None:
         if sentence not in self._notes and len(self._notes) < _MOST_NOTES:
             self._notes.append(sentence)
+
+
+def _told(call: CmdletCall, server: str) -> str:
+    """A cmdlet in a few words: whatever it looks at comes first, since a display has little room."""
+    values = {name.casefold(): value for name, value in call.parameters}
+    if "identity" in values:
+        return f"{call.name} of {values['identity']}"
+    return f"{call.name} on {values.get('runfromserverid') or values.get('server') or server}"
 
 
 # --- one session in its thread ----------------------------------------------------------------------------------------
@@ -519,6 +530,7 @@ class _Lane:
         """Do something in the thread. When its time is over by far, the connection is cut, then the thread given up."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T | Failure] = loop.create_future()
+        watcher = WATCHER.get()
 
         def deliver(result: T | Failure) -> None:
             self.is_busy = False
@@ -531,6 +543,8 @@ class _Lane:
                 result = work()
             except Exception as error:  # noqa: BLE001 - the one boundary: every exception of the libraries ends here
                 result = explain(error, self.place(call))
+                if watcher is not None:
+                    watcher.failed(f"{call or 'a session'} on {self.server}", error)
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(deliver, result)
 
