@@ -484,9 +484,11 @@ def _of_http(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
         sentence = f"{place.url} rejects the request (HTTP 400). If the port is that of https, take --scheme https."
         return Failure(Reason.HTTP_ERROR, sentence, Next.ANOTHER_SERVER)
     what = (
-        "the application pool MSExchangePowerShellFrontEndAppPool may be stopped" if status == 503 else "see its logs"
+        "Check that its application pool MSExchangePowerShellFrontEndAppPool is started"
+        if status == 503
+        else "See the server's event log"
     )
-    sentence = f"{place.url} answers HTTP {status} instead of a session: {what}."
+    sentence = f"{place.url} answers HTTP {status} instead of a session. {what}."
     return Failure(Reason.HTTP_ERROR, sentence, Next.ANOTHER_SERVER)
 
 
