@@ -21,6 +21,7 @@ __all__ = [
     "MapiSelfTest",
     "ProbeResult",
     "RpcSelfTest",
+    "ask_probes",
     "has_mapi_self_test",
     "has_rpc_self_test",
     "mapi_self_tests",
@@ -86,32 +87,32 @@ def has_rpc_self_test(version: Version) -> bool:
 @fact(cmdlets=(_PROBES,))
 async def mapi_self_tests(runner: CmdletRunner, servers: Collected[ExchangeServer]) -> Collected[MapiSelfTest]:
     """The MAPI self test of each mailbox server that has one."""
-    return await _test_all(
-        runner, servers, "OutlookMapiHttp.Protocol", "OutlookMapiHttpSelfTestProbe", has_mapi_self_test, MapiSelfTest
-    )
+    probes = ("OutlookMapiHttpSelfTestProbe",)
+    return await ask_probes(runner, servers, "OutlookMapiHttp.Protocol", probes, has_mapi_self_test, MapiSelfTest)
 
 
 @fact(cmdlets=(_PROBES,))
 async def rpc_self_tests(runner: CmdletRunner, servers: Collected[ExchangeServer]) -> Collected[RpcSelfTest]:
     """The RPC self test of each mailbox server that has one."""
-    return await _test_all(
-        runner, servers, "Outlook.Protocol", "OutlookRpcSelfTestProbe", has_rpc_self_test, RpcSelfTest
-    )
+    probes = ("OutlookRpcSelfTestProbe",)
+    return await ask_probes(runner, servers, "Outlook.Protocol", probes, has_rpc_self_test, RpcSelfTest)
 
 
-async def _test_all(
+async def ask_probes(
     runner: CmdletRunner,
     servers: Collected[ExchangeServer],
     health_set: str,
-    probe: str,
+    probes: tuple[str, ...],
     has_it: Callable[[Version], bool],
     make: Callable[[ExchangeServer, tuple[ProbeResult, ...]], T],
 ) -> Collected[T]:
+    """The first of these probes that a server knows, of each mailbox server whose version has one."""
+
     async def look(server: ExchangeServer) -> T | NotCollected:
         for doubt in (server.version, server.is_mailbox):
             if isinstance(doubt, NotCollected):
                 return doubt
-        results = await _test(runner, server.name, health_set, probe)
+        results = await _test(runner, server.name, health_set, probes)
         return results if isinstance(results, NotCollected) else make(server, results)
 
     tested = [
@@ -119,15 +120,15 @@ async def _test_all(
         for server in servers.items
         if server.is_mailbox is not False and (isinstance(server.version, NotCollected) or has_it(server.version))
     ]
-    return await gather_each(probe, tested, look, lambda server: server.subject)
+    return await gather_each(probes[0], tested, look, lambda server: server.subject)
 
 
 async def _test(
-    runner: CmdletRunner, server: str, health_set: str, probe: str
+    runner: CmdletRunner, server: str, health_set: str, probes: tuple[str, ...]
 ) -> tuple[ProbeResult, ...] | NotCollected:
-    """Asks by the name with the health set, then by the bare name that older versions know."""
+    """Asks for each by the name with the health set, then by the bare name that older versions know."""
     problems: list[str] = []
-    for identity in (f"{health_set}\\{probe}", probe):
+    for identity in (name for probe in probes for name in (f"{health_set}\\{probe}", probe)):
         call = CmdletCall.of("Test-OutlookConnectivity", ProbeIdentity=identity, RunFromServerId=server)
         answer = await runner.run(call)
         if isinstance(answer, NotCollected):
@@ -149,8 +150,8 @@ async def _test(
     told = shown(problems[0]) if problems else "no result and no error"
     return NotCollected(
         Reason.CMDLET_ERROR,
-        f"{server} gave no result of the probe {probe} ({told}); see that its service MSExchangeHM runs and that"
-        f" Get-MonitoringItemIdentity -Server {server} -Identity {health_set} lists the probe.",
+        f"{server} gave no result of the probe {' or '.join(probes)} ({told}); see that its service MSExchangeHM runs"
+        f" and that Get-MonitoringItemIdentity -Server {server} -Identity {health_set} lists it.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from checker.answers import (
     CmdletAnswer,
@@ -65,6 +65,8 @@ class MapiVirtualDirectory:
 class OutlookAnywhere:
     """Get-OutlookAnywhere -ADPropertiesOnly, one directory. Host names are as configured, None when empty;
     Exchange 2010 has no InternalHostname (NotCollected, PROPERTY_ABSENT)."""
+
+    NOTHING: ClassVar[str] = "no server has Outlook Anywhere (/rpc)"
 
     identity: str
     server: str

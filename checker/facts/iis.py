@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from checker.answers import (
     CmdletAnswer,
@@ -51,6 +51,8 @@ class TokenChecking(Enum):
 class MapiDirectoryInIis:
     """Get-MapiVirtualDirectory -Server, one directory. `directory` is what Active Directory says of it."""
 
+    NOTHING: ClassVar[str] = "there is no MAPI virtual directory"
+
     directory: MapiVirtualDirectory
     authentication_methods: tuple[str, ...] | NotCollected
     token_checking: TokenChecking | NotCollected
@@ -63,6 +65,8 @@ class MapiDirectoryInIis:
 @dataclass(frozen=True, slots=True)
 class OutlookAnywhereInIis:
     """Get-OutlookAnywhere -Server, one directory. `directory` is what Active Directory says of it."""
+
+    NOTHING: ClassVar[str] = "no server has Outlook Anywhere"
 
     directory: OutlookAnywhere
     token_checking: TokenChecking | NotCollected

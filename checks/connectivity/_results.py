@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from checker import Collected, NotCollected, Verdict, failed, need, not_applicable, passed
 from checker.facts.connectivity import MapiSelfTest, ProbeResult, RpcSelfTest
+from checker.facts.logon_tests import MapiLogonTest
 from checker.facts.servers import ExchangeServer, Product, Version
 from checker.results import Step
 
@@ -22,7 +23,7 @@ def not_tested(server: ExchangeServer, has_it: Callable[[Version], bool], what: 
 
 
 def results_of(
-    server: ExchangeServer, tests: Collected[MapiSelfTest] | Collected[RpcSelfTest]
+    server: ExchangeServer, tests: Collected[MapiSelfTest] | Collected[RpcSelfTest] | Collected[MapiLogonTest]
 ) -> tuple[ProbeResult, ...]:
     """The results of one server.
 

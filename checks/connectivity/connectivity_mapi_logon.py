@@ -1,11 +1,11 @@
 """Exchange's own probe logs on to a mailbox by MAPI over HTTP on every mailbox server."""
 
-from checker import Advice, Category, CheckInfo, Cmdlet, Collected, NotCollected, Severity, Verdict, check, need
+from checker import Advice, Category, CheckInfo, Cmdlet, Collected, NotCollected, Severity, Verdict, check
 from checker.facts.connectivity import ProbeResult, has_mapi_self_test
 from checker.facts.logon_tests import MapiLogonTest
 from checker.facts.servers import ExchangeServer
 from checker.results import Step
-from checks.connectivity._results import not_tested, verdict
+from checks.connectivity._results import not_tested, results_of, verdict
 from checks.connectivity.connectivity_rpc_self_test import EXTENDED_PROTECTION
 
 INFO = CheckInfo(
@@ -44,7 +44,7 @@ def judge(server: ExchangeServer, tests: Collected[MapiLogonTest]) -> Verdict:
     not_here = not_tested(server, has_mapi_self_test, "MAPI over HTTP")
     if not_here is not None:
         return not_here
-    results = _results(server, tests)
+    results = results_of(server, tests)
     note = ""
     remedy: list[Step] = []
     if _may_be_false(server, results):
@@ -65,13 +65,6 @@ def judge(server: ExchangeServer, tests: Collected[MapiLogonTest]) -> Verdict:
         ),
     ]
     return verdict(results, note, remedy)
-
-
-def _results(server: ExchangeServer, tests: Collected[MapiLogonTest]) -> tuple[ProbeResult, ...]:
-    for missing in tests.missing:
-        if missing.subject.key == server.subject.key:
-            need(missing.because)
-    return next(test.results for test in tests.items if test.subject.key == server.subject.key)
 
 
 def _may_be_false(server: ExchangeServer, results: tuple[ProbeResult, ...]) -> bool:

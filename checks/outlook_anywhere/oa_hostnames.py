@@ -15,7 +15,7 @@ from checker import (
     passed,
 )
 from checker.facts.directories import MapiVirtualDirectory, OutlookAnywhere
-from checker.facts.servers import ExchangeServer, ServerIndex, Version
+from checker.facts.servers import ExchangeServer, Version
 from checker.facts.urls import is_single_label, read_mapi_url, usable_host
 from checker.results import Step
 
@@ -85,10 +85,8 @@ def judge(
 
 
 def _is_2010(name: str, servers: Collected[ExchangeServer]) -> bool:
-    server = ServerIndex(servers).find(name)
-    if server is None or isinstance(server.version, NotCollected):
-        return False
-    return server.version < Version(15, 0, 0, 0)
+    version = next((server.version for server in servers.items if server.name == name), None)
+    return isinstance(version, Version) and version < Version(15, 0, 0, 0)
 
 
 def _published(
