@@ -106,17 +106,20 @@ class SubjectKind(Enum):
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a finding is about. `name` identifies it ("EX01", "mail.contoso.test"); `server` names the server that it
-    belongs to, where there is one; `note` says in a few words why it is looked at."""
+    belongs to, where there is one; `note` says in a few words why it is looked at; `vantage` from where, in a report of
+    several views alone."""
 
     kind: SubjectKind
     name: str
     server: str | None = None
     note: str | None = None
+    vantage: str | None = None
 
     @property
     def key(self) -> tuple[str, str]:
-        """Two subjects with the same key are the same thing (names are compared as Windows does)."""
-        return (self.kind.value, self.name.casefold())
+        """Two subjects with the same key are the same thing (names are compared as Windows does), seen from one place."""
+        seen = f"\0{self.vantage}" if self.vantage else ""
+        return (self.kind.value, self.name.casefold() + seen)
 
 
 # --- remedies ---------------------------------------------------------------------------------------------------------

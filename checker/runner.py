@@ -57,7 +57,10 @@ __all__ = [
     "SelectionError",
     "audit",
     "choose",
+    "count",
+    "headline",
     "judge",
+    "not_proven",
     "words",
 ]
 
@@ -73,11 +76,12 @@ class SelectionError(UserError):
 
 
 class Progress(Watcher, Protocol):
-    """Who is told how the gathering goes: the facts, and what they wait for."""
+    """Who is told how the gathering goes: the facts, what they wait for, and that the report comes next."""
 
     def started(self, what: str) -> None: ...
     def step(self, what: str, done: int, total: int) -> None: ...
     def finished(self, what: str, seconds: float) -> None: ...
+    def ended(self) -> None: ...
 
 
 class NoProgress:
@@ -91,6 +95,9 @@ class NoProgress:
 
     def finished(self, what: str, seconds: float) -> None:
         """Nothing to show."""
+
+    def ended(self) -> None:
+        """Nothing was shown."""
 
     def waiting(self, wait: Wait) -> None:
         """Nothing to show."""
@@ -489,7 +496,7 @@ async def audit(
     readiness = readiness_of(
         findings, narrowed=bool(request.narrowed), servers_judged=len(servers), interrupted=interrupted
     )
-    counts = _count(findings, len(registry.checks))
+    counts = count(findings, len(registry.checks))
     return Report(
         organisation=name,
         started=request.started,
@@ -507,8 +514,8 @@ async def audit(
         findings=findings,
         timings=tuple(sorted(facts.timings, key=lambda timing: (-timing.seconds, timing.what))),
         readiness=readiness,
-        headline=_headline(readiness, counts, len(_blockers(findings, Status.ACCEPTED))),
-        not_proven=_not_proven(findings),
+        headline=headline(readiness, counts, findings),
+        not_proven=not_proven(findings),
         counts=counts,
     )
 
@@ -554,7 +561,8 @@ def _subjects(value: object, name: Callable[[Any], str]) -> tuple[str, ...]:
     return tuple(sorted((name(item) for item in value.items), key=natural))
 
 
-def _count(findings: Sequence[Finding], known: int) -> Counts:
+def count(findings: Sequence[Finding], known: int) -> Counts:
+    """How many findings ended how; `known` is how many checks there are."""
     statuses = Counter(finding.status for finding in findings)
     failures = Counter(finding.severity for finding in findings if finding.status is Status.FAIL)
     answered = {Status.PASS, Status.FAIL, Status.NOT_APPLICABLE, Status.ACCEPTED}
@@ -574,7 +582,8 @@ def _count(findings: Sequence[Finding], known: int) -> Counts:
     )
 
 
-def _headline(readiness: Readiness, counts: Counts, accepted_blockers: int) -> str:
+def headline(readiness: Readiness, counts: Counts, findings: Sequence[Finding]) -> str:
+    """The verdict in the words of the headline."""
     match readiness:
         case Readiness.NOT_READY:
             return "NOT READY"
@@ -583,14 +592,15 @@ def _headline(readiness: Readiness, counts: Counts, accepted_blockers: int) -> s
         case Readiness.PARTIAL:
             return f"NO BLOCKER FOUND ({counts.checks} of {counts.checks_known} checks)"
         case Readiness.READY:
-            return f"READY EXCEPT {accepted_blockers} ACCEPTED" if accepted_blockers else "READY"
+            accepted = len(_blockers(findings, Status.ACCEPTED))
+            return f"READY EXCEPT {accepted} ACCEPTED" if accepted else "READY"
 
 
 def _blockers(findings: Sequence[Finding], status: Status) -> list[Finding]:
     return [finding for finding in findings if finding.severity is Severity.BLOCKER and finding.status is status]
 
 
-def _not_proven(findings: Sequence[Finding]) -> tuple[str, ...]:
+def not_proven(findings: Sequence[Finding]) -> tuple[str, ...]:
     """The blockers that lack an input; those that the user deselected are told by `narrowed`."""
     lacking = [finding for finding in _blockers(findings, Status.NOT_RUN) if finding.reason is Reason.NOT_GIVEN]
     return tuple(dict.fromkeys(finding.check for finding in lacking))

@@ -124,7 +124,13 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 def _subject(subject: Subject) -> dict[str, object]:
-    return {"kind": subject.kind.value, "name": subject.name, "server": subject.server, "note": subject.note}
+    return {
+        "kind": subject.kind.value,
+        "name": subject.name,
+        "server": subject.server,
+        "note": subject.note,
+        "vantage": subject.vantage,
+    }
 
 
 def _step(step: Step) -> dict[str, object]:
@@ -288,6 +294,7 @@ def _read_subject(place: _Place) -> Subject:
         name=place.child("name").string(),
         server=place.child("server").optional(_Place.string),
         note=place.child("note").optional(_Place.string),
+        vantage=place.child("vantage").optional(_Place.string),
     )
 
 

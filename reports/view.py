@@ -138,10 +138,12 @@ def layout(report: Report) -> Layout:
 
 
 def subject_text(subject: Subject) -> str:
-    """The subject in the words of a reader, with the server that it belongs to; without its note."""
+    """The subject in the words of a reader, with the server that it belongs to; without its note; with its vantage, if
+    there are several."""
+    seen = f" from {subject.vantage}" if subject.vantage else ""
     if subject.server is None or subject.server.casefold() in subject.name.casefold():
-        return subject.name
-    return f"{subject.name} on {subject.server}"
+        return subject.name + seen
+    return f"{subject.name} on {subject.server}{seen}"
 
 
 _STAGES = {Stage.PREPARE: "prepare", Stage.VERIFY: "verify"}
