@@ -14,6 +14,7 @@ from pathlib import Path
 from checker import __version__
 from checker.answers import CmdletRunner, Network
 from checker.builds import load_builds
+from checker.debug_log import Both, DebugLog, open_debug_log
 from checker.facts.builds import BuildTable
 from checker.facts.run import GivenNames, MailboxScope, Now, ServerSelection, Thresholds, Vantage
 from checker.network.live import LiveNetwork, NetworkSettings
@@ -27,6 +28,7 @@ from checker.runner import Progress, RunRequest, audit, choose
 from checker.secrets import Secret
 from checker.settings import Settings, SettingsError
 from checker.waivers import Waiver, refuse_far_ends
+from checker.watching import WATCHER, waiting_for
 
 __all__ = ["Outcome", "audit_organisation"]
 
@@ -60,7 +62,9 @@ def audit_organisation(
         UserError: an option that cannot be used, before anything is sent.
         KeyboardInterrupt: Ctrl-C before there was anything to report, or a second one.
     """
-    return asyncio.run(_run(settings, password, progress, emit, find_checks()))
+    registry = find_checks()
+    with open_debug_log(settings, password) as log:
+        return asyncio.run(_run(settings, password, Both(progress, log) if log else progress, emit, registry, log))
 
 
 async def _run(
@@ -69,8 +73,10 @@ async def _run(
     progress: Progress,
     emit: Callable[[Report], tuple[Path, ...]],
     registry: Registry,
+    log: DebugLog | None,
 ) -> Outcome:
     _end_on_terminate()
+    WATCHER.set(progress)
     started = datetime.now(UTC)
     ends = time.monotonic() + settings.deadline
     selection = choose(registry, settings.only, settings.skip)
@@ -85,8 +91,8 @@ async def _run(
         )
     )
     given: dict[type, object] = {
-        CmdletRunner: shell,
-        Network: network,
+        CmdletRunner: log.watch(shell, "powershell") if log else shell,
+        Network: log.watch(network, "network") if log else network,
         Now: Now(settings.now or started),
         Vantage: settings.vantage,
         BuildTable: load_builds(),
@@ -110,14 +116,20 @@ async def _run(
         await network.close()
         if not interrupted:
             left = ends - time.monotonic()
-            await shell.close(min(_CLOSE_SECONDS, max(_CLOSE_SECONDS_LATE, left)))
+            with waiting_for("the end of the sessions"):
+                await shell.close(min(_CLOSE_SECONDS, max(_CLOSE_SECONDS_LATE, left)))
 
     report = await audit(registry, given, request, progress=progress, notes=lambda: shell.notes, close=close)
     told = len(shell.notes)
+    progress.ended()
     written = emit(report)
     if report.interrupted:
         await shell.close(_CLOSE_SECONDS_INTERRUPTED)
-    return Outcome(report, written, tuple(shell.notes[told:]))
+    late = list(shell.notes[told:])
+    if log is not None:
+        log.report(report)
+        late += [log.problem] if log.problem else []
+    return Outcome(report, written, tuple(late))
 
 
 def _end_on_terminate() -> None:

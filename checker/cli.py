@@ -26,6 +26,12 @@ app = typer.Typer(
     epilog="Example: mapiready check ex01.contoso.com",
 )
 
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress, and not where files were written.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show what passed, and what is folded, in the terminal too.")]
+Debug = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Write what is done, as JSON lines without secrets, to this file.")
+]
+
 _EXAMPLE_CHECK = """Examples:
 
 \b
@@ -114,6 +120,9 @@ def check(
         bool, typer.Option("--no-waivers", help="Count accepted findings as the failures that they are.")
     ] = False,
     config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    debug: Debug = None,
 ) -> None:
     """Audit an Exchange organisation: is it ready for MAPI over HTTP?"""
     from checker.settings import load_settings
@@ -146,6 +155,9 @@ def check(
             "now": now,
             "certificate-days": certificate_days,
             "waivers": False if no_waivers else None,
+            "quiet": quiet or None,
+            "verbose": verbose or None,
+            "debug": debug,
         },
         Path(config) if config else None,
     )
@@ -189,6 +201,9 @@ def probe(
     ] = None,
     now: Annotated[str | None, typer.Option(metavar="TIME", help="Judge dates as of this time.")] = None,
     config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    debug: Debug = None,
 ) -> None:
     """Look at names from the network alone, without any right on Exchange: from home, from outside, from a partner."""
     from checker.results import exit_code
@@ -209,6 +224,9 @@ def probe(
             "format": format,
             "output": output,
             "now": now,
+            "quiet": quiet or None,
+            "verbose": verbose or None,
+            "debug": debug,
         },
         Path(config) if config else None,
         probe=True,
@@ -223,11 +241,15 @@ def demo(
     ] = "broken",
     servers: Annotated[int | None, typer.Option(min=1, max=1000, help="How many servers (scenario large).")] = None,
     output: Annotated[str, typer.Option(help="Folder for the HTML and JSON reports.")] = ".",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    debug: Debug = None,
 ) -> None:
     """Start an Exchange organisation on loopback (the lab), audit it for real, and show the report."""
     from checker.demo import demonstrate
 
-    raise typer.Exit(demonstrate(scenario, servers, output))
+    options = {"quiet": quiet or None, "verbose": verbose or None, "debug": debug}
+    raise typer.Exit(demonstrate(scenario, servers, output, options))
 
 
 @app.command(epilog="Example: mapiready lab --scenario healthy")
@@ -272,6 +294,8 @@ def render(
         list[str] | None, typer.Option(help="terminal (default), html or json. Repeatable with a folder.")
     ] = None,
     output: Annotated[str | None, typer.Option(help="- for standard output (default), a file, or a folder.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not show where files were written.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Make another format of a report that was kept as JSON."""
     from checker.output import plan_output
@@ -281,7 +305,9 @@ def render(
     formats = KEYS["format"](format) if format else ()
     assert isinstance(formats, tuple)
     plan = plan_output(formats, output)
-    _say_written(write_all(read_report(report), plan))
+    written = write_all(read_report(report), plan, verbose=verbose)
+    if not quiet:
+        _say_written(written)
 
 
 def _audit(settings: "Settings") -> "Report":
@@ -295,12 +321,15 @@ def _audit(settings: "Settings") -> "Report":
     plan = plan_output(settings.format, settings.output)
     password = None if settings.user is None else find_password(settings.user, settings.password_file)
     try:
-        with progress_on_terminal(sys.stderr.isatty()) as progress:
-            outcome = audit_organisation(settings, password, progress, lambda report: write_all(report, plan))
+        with progress_on_terminal(sys.stderr.isatty() and not settings.quiet) as progress:
+            outcome = audit_organisation(
+                settings, password, progress, lambda report: write_all(report, plan, verbose=settings.verbose)
+            )
     except KeyboardInterrupt:
         typer.echo("Interrupted before there was anything to report.", err=True)
         raise typer.Exit(ExitCode.INCONCLUSIVE) from None
-    _say_written(outcome.written)
+    if not settings.quiet:
+        _say_written(outcome.written)
     for note in outcome.left_behind:
         typer.echo(note, err=True)
     return outcome.report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,10 @@ class LabError(UserError):
     """The lab could not be started as asked; the sentence says why."""
 
 
-def demonstrate(scenario: str, servers: int | None, output: str) -> int:
+def demonstrate(scenario: str, servers: int | None, output: str, options: Mapping[str, object]) -> int:
     """Starts a scenario, audits it over its sockets, shows the report and writes it as HTML and JSON.
+
+    `options` are settings of the audit (quiet, verbose, debug).
 
     Returns 0 when the demonstration worked, whatever the verdict; says which exit code `check` would have given.
     """
@@ -34,17 +37,20 @@ def demonstrate(scenario: str, servers: int | None, output: str) -> int:
 
     plan = plan_output(("terminal", "html", "json"), output)
     with _start(scenario, servers, ()) as lab:
-        settings = load_settings(_options(lab), None)
+        settings = load_settings({**_options(lab), **options}, None)
         _say(f"The lab runs {lab.scenario.title!r}: {lab.scenario.description}")
         _say(
             "It is real: sockets, TLS, WSMan and PSRP on loopback. As installed, Exchange takes Kerberos only; this lab"
             " has Basic over https turned on, so that no domain is needed."
         )
-        with progress_on_terminal(sys.stderr.isatty()) as progress:
+        with progress_on_terminal(sys.stderr.isatty() and not settings.quiet) as progress:
             outcome = audit_organisation(
-                settings, Secret(lab.password), progress, lambda report: write_all(report, plan)
+                settings,
+                Secret(lab.password),
+                progress,
+                lambda report: write_all(report, plan, verbose=settings.verbose),
             )
-    for file in outcome.written:
+    for file in () if settings.quiet else outcome.written:
         _say(f"Written: {file.resolve()}")
     code = exit_code(outcome.report, settings.fail_on)
     _say(f"mapiready check would have ended with exit code {int(code)}.")

@@ -94,7 +94,7 @@ def write_report(
     return tuple(written)
 
 
-def terminal_options(explanations: Mapping[str, Explanation]) -> RenderOptions:
+def terminal_options(explanations: Mapping[str, Explanation], *, verbose: bool) -> RenderOptions:
     """How wide standard output is, and what it can show."""
     from reports import RenderOptions
 
@@ -102,6 +102,7 @@ def terminal_options(explanations: Mapping[str, Explanation]) -> RenderOptions:
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     return RenderOptions(
         width=shutil.get_terminal_size((100, 24)).columns,
+        verbose=verbose,
         colour=interactive and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
         ascii_only=interactive and not encoding.startswith("utf"),
         explanations=explanations,

@@ -16,8 +16,8 @@ _MOST = 512 * 1024 * 1024
 """Bytes of the largest JSON report that is read."""
 
 
-def write_all(report: Report, plan: OutputPlan) -> tuple[Path, ...]:
-    """Renders and writes a report as planned; gives the files written.
+def write_all(report: Report, plan: OutputPlan, *, verbose: bool = False) -> tuple[Path, ...]:
+    """Renders and writes a report as planned; gives the files written. `verbose` shows on a terminal all that there is.
 
     Raises:
         OutputError: a file could not be written.
@@ -28,7 +28,7 @@ def write_all(report: Report, plan: OutputPlan) -> tuple[Path, ...]:
 
     needs_explanations = "html" in plan.stdout or any(name == "html" for name, _ in plan.files)
     explanations = _explanations() if needs_explanations else {}
-    return write_report(plan, render, terminal_options(explanations))
+    return write_report(plan, render, terminal_options(explanations, verbose=verbose))
 
 
 def _explanations() -> dict[str, Explanation]:

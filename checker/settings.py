@@ -77,6 +77,9 @@ class Settings:
     certificate_days: int = 30
     waiver: tuple[Waiver, ...] = ()
     waivers: bool = True
+    quiet: bool = False
+    verbose: bool = False
+    debug: Path | None = None
 
     @property
     def powershell_port(self) -> int:
@@ -250,10 +253,13 @@ KEYS: Mapping[str, Callable[[object], object]] = {
     "certificate-days": _whole(1, 825),
     "waiver": read_waivers,
     "waivers": _yes_or_no,
+    "quiet": _yes_or_no,
+    "verbose": _yes_or_no,
+    "debug": _path,
 }
 """What may stand in the file and on the command line (with -- before it), and how each is read."""
 
-_PATHS = ("password-file", "ca-file")
+_PATHS = ("password-file", "ca-file", "debug")
 
 
 def load_settings(options: Mapping[str, object], config: Path | None, *, probe: bool = False) -> Settings:
