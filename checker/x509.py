@@ -43,6 +43,7 @@ __all__ = [
 SERVER_USE = "1.3.6.1.5.5.7.3.1"
 ANY_USE = "2.5.29.37.0"
 
+_OLD_HASHES = frozenset({"sha1", "md5"})
 _LONGEST_TEXT = 300
 _MOST_SENT = 16
 _LONGEST_PATH = 10
@@ -455,6 +456,9 @@ def _walk(leaf: Certificate, others: Sequence[Certificate], store: _Store) -> Ch
             detail = f"{link.signature_hash} signature" if unclear else f"issuer {issuers[0].label}"
             return Chain(trust, tuple(path), (), link.label, detail)
         path.append(signer)
+        if signer in known and any(step.signature_hash in _OLD_HASHES for step in path[:-1]):
+            # All signatures on the way are right. How strong they are is another question.
+            return _trusted(tuple(path), (leaf, *others))
         if signer in known:
             return Chain(Trust.NOT_ACCEPTED, tuple(path), (), signer.label, None)
         if not signer.is_authority:
@@ -472,10 +476,28 @@ def _signed(link: Certificate, issuer: Certificate) -> bool | None:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
     try:
+        if link.signature_hash in _OLD_HASHES:
+            return _signed_long_ago(_load(link.der), _load(issuer.der))
         _load(link.der).verify_directly_issued_by(_load(issuer.der))
     except InvalidSignature:
         return False
     except (TypeError, ValueError, UnsupportedAlgorithm):
+        return None
+    return True
+
+
+def _signed_long_ago(signed: x509.Certificate, signer: x509.Certificate) -> bool | None:
+    """A signature with a hash that the library refuses on certificates, verified with the key alone."""
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+    key, used = signer.public_key(), signed.signature_hash_algorithm
+    if used is None or signed.issuer != signer.subject:
+        return None
+    if isinstance(key, rsa.RSAPublicKey):
+        key.verify(signed.signature, signed.tbs_certificate_bytes, padding.PKCS1v15(), used)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signed.signature, signed.tbs_certificate_bytes, ec.ECDSA(used))
+    else:
         return None
     return True
 

@@ -4,6 +4,7 @@ from checker import (
     Advice,
     Category,
     CheckInfo,
+    Collected,
     Layer,
     NotCollected,
     Reason,
@@ -14,9 +15,11 @@ from checker import (
     need,
     passed,
 )
+from checker.facts.certificates_installed import InstalledCertificates
 from checker.facts.network import NameCertificates
 from checker.results import Step
 from checker.x509 import Certificate, Trust
+from checks.certificates._served import distrusted
 from checks.certificates._words import renew, shown
 
 INFO = CheckInfo(
@@ -32,8 +35,10 @@ INFO = CheckInfo(
         " sent to a root of --ca-file, or of the system's store; dates and names have checks of their own, and its"
         " rules are relaxed to what Windows takes. Fails when the leaf is self-signed and not in the store, when a"
         " signature is broken or made by what is no authority, or when its extended key usage leaves out server"
-        " authentication (none at all means any use). A root that this machine does not know proves nothing:"
-        " unknown until --ca-file gives it. An intermediate that is not sent is told by cert-chain-complete."
+        " authentication (none at all means any use). A root that this machine does not know proves nothing by itself:"
+        " unknown until --ca-file gives it, unless the same certificate is installed on a server and"
+        " Get-ExchangeCertificate says that the server does not know the root either (RootCAType None or Unknown). An"
+        " intermediate that is not sent is told by cert-chain-complete."
     ),
     mend=(
         "Self-signed: replace it by a certificate of an authority that all clients trust, inside and outside. Own"
@@ -53,7 +58,7 @@ INFO = CheckInfo(
 
 
 @check(INFO)
-def judge(certificates: NameCertificates) -> Verdict:
+def judge(certificates: NameCertificates, installed: Collected[InstalledCertificates] | NotCollected) -> Verdict:
     """Fail when no client could trust it; unknown when this machine cannot know."""
     leaf = need(certificates.leaf)
     chain = need(certificates.chain)
@@ -95,6 +100,13 @@ def judge(certificates: NameCertificates) -> Verdict:
                 f"The certificate comes without its issuer, {chain.concerned}, which {certificates.trust_source} does"
                 " not hold; give --ca-file FILE with it if it is a root.",
                 Layer.CHAIN,
+            )
+        case Trust.ROOT_UNKNOWN if server := distrusted(leaf.thumbprint, installed):
+            return failed(
+                f"leads to {chain.concerned}, which neither {certificates.trust_source} nor {server} trusts",
+                found=f"RootCAType of {shown(leaf)} on {server}: None or Unknown",
+                expected="a root that clients and servers trust",
+                remedy=_another(leaf, host),
             )
         case Trust.ROOT_UNKNOWN:
             because = NotCollected(

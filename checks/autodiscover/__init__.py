@@ -1,0 +1,1 @@
+"""Checks on Autodiscover, by which Outlook learns where its mailbox is."""
