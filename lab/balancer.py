@@ -35,11 +35,13 @@ def start_balancer(
     behind = [ports[server.name] for server in servers_up(scenario, name)]
     turns = itertools.cycle(behind)
 
-    def choose() -> int:
+    def choose(path: str) -> int:
         match name.balancing:
             case Balancing.SOURCE:
                 return behind[0]
-            case Balancing.ROUND_ROBIN:
+            case Balancing.PINNED_HEALTH if path.casefold().endswith("/healthcheck.htm"):
+                return behind[0]
+            case Balancing.ROUND_ROBIN | Balancing.PINNED_HEALTH:
                 return next(turns)
 
     if name.wire is Wire.PLAIN_HTTP and name.proxy is None:
@@ -49,7 +51,7 @@ def start_balancer(
         return _start_proxy(journal, name, name.proxy, choose, tls)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _pass_on(reader, writer, choose())
+        await _pass_on(reader, writer, choose(""))
 
     return listen(connected, tls=None, wire=name.wire)
 
@@ -103,10 +105,10 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _start_proxy(
-    journal: Journal, name: Name, proxy: Proxy, choose: Callable[[], int], tls: ssl.SSLContext | None
+    journal: Journal, name: Name, proxy: Proxy, choose: Callable[[str], int], tls: ssl.SSLContext | None
 ) -> Listener:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner = _Inner(choose(), name.host)
+        inner = _Inner(choose, name.host, proxy.host)
 
         async def handle(request: Request) -> Response:
             for rule in proxy.rules:
@@ -131,15 +133,20 @@ def _changed(proxy: Proxy, request: Request, response: Response) -> Response:
     if proxy.offered is not None and response.status == 401:
         headers = tuple((key, value) for key, value in headers if key.casefold() != "www-authenticate")
         headers += tuple(("WWW-Authenticate", scheme) for scheme in proxy.offered)
-    return replace(response, headers=headers)
+    return replace(response, headers=(*headers, *proxy.added))
 
 
 @dataclass(slots=True)
 class _Inner:
-    """The connection to a server that belongs to one connection of a client, so that NTLM would work through it."""
+    """The connection to a server that belongs to one connection of a client, so that NTLM would work through it.
 
-    port: int
+    The server is chosen at the first request, and for all that follow.
+    """
+
+    choose: Callable[[str], int]
     host: str
+    asked_for: str | None
+    port: int | None = None
     connection: h11.Connection | None = None
     reader: asyncio.StreamReader | None = None
     writer: asyncio.StreamWriter | None = None
@@ -159,13 +166,19 @@ class _Inner:
         self.connection = self.reader = self.writer = None
 
     async def _ask(self, request: Request) -> Response:
+        if self.port is None:
+            self.port = self.choose(request.path)
         if self.connection is None or self.reader is None or self.writer is None:
             self.reader, self.writer = await asyncio.open_connection(
                 "127.0.0.1", self.port, ssl=_client_tls(), server_hostname=self.host
             )
             self.connection = h11.Connection(h11.CLIENT)
         connection = self.connection
-        headers = [(key, value) for key, value in request.headers if key not in _HOP_BY_HOP]
+        headers = [
+            (key, self.asked_for if key == "host" and self.asked_for else value)
+            for key, value in request.headers
+            if key not in _HOP_BY_HOP
+        ]
         if request.body:
             headers.append(("content-length", str(len(request.body))))
         data = connection.send(h11.Request(method=request.method, target=request.target, headers=headers)) or b""

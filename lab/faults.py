@@ -26,6 +26,7 @@ from lab.scenario import (
     Certificate,
     Chain,
     Component,
+    Hash,
     Issuer,
     Key,
     Mailbox,
@@ -40,6 +41,7 @@ from lab.scenario import (
     Scenario,
     ScenarioError,
     Server,
+    Tls,
     Vantage,
     Wire,
 )
@@ -442,6 +444,13 @@ def _proxy_own_certificate(scenario: Scenario, argument: str) -> Scenario:
     return scenario
 
 
+def _pins_health(scenario: Scenario, argument: str) -> Scenario:
+    """A proxy that asks the first server for every health page, and looks at nobody's health itself."""
+    scenario = _behind_proxy(lambda proxy: proxy)(scenario, argument)
+    name = _host(scenario, argument)
+    return scenario.with_name(replace(name, balancing=Balancing.PINNED_HEALTH, health_checked=False))
+
+
 def _resolves(resolution: Resolution) -> Fault:
     return _on_name(lambda name: replace(name, resolution=resolution))
 
@@ -547,6 +556,57 @@ def _mailboxes(prefix: str, change: Callable[[Mailbox, str], Mailbox]) -> Fault:
 def _so_many(scenario: Scenario, argument: str) -> Scenario:
     """So many mailboxes as created; without a number, more than anybody looks at without being asked to."""
     return replace(scenario, mailboxes=replace(scenario.mailboxes, count=_number(scenario, argument, 5_001)))
+
+
+def _tls(versions: Tls) -> Fault:
+    return _on_server(lambda server: replace(server, tls=versions))
+
+
+def _own_of_server(**changes: object) -> Fault:
+    """The server alone has another certificate than the others, which Exchange knows of."""
+
+    def change(scenario: Scenario, server: Server) -> Scenario:
+        scenario, key = _another(scenario, server, **changes)
+        return scenario.with_server(replace(server, certificate=key))
+
+    return _in_scenario_of_server(change)
+
+
+def _another(scenario: Scenario, server: Server, **changes: object) -> tuple[Scenario, str]:
+    """A certificate of one server's own: issued a day after the one that it had, with changes."""
+    key, had = f"{server.name} alone", scenario.certificates[server.certificate]
+    issued = replace(had, not_before=had.not_before + timedelta(days=1))
+    return scenario.with_certificate(key, replace(issued, **changes)), key  # type: ignore[arg-type]
+
+
+def _in_scenario_of_server(change: Callable[[Scenario, Server], Scenario]) -> Fault:
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        for server in _web_servers(scenario, argument):
+            scenario = change(scenario, server)
+        return scenario
+
+    return fault
+
+
+def _not_bound(scenario: Scenario, server: Server) -> Scenario:
+    """IIS was given another certificate by hand."""
+    scenario, key = _another(scenario, server)
+    return scenario.with_server(replace(server, presents=key))
+
+
+# --- Autodiscover -----------------------------------------------------------------------------------------------------
+
+
+def _scp(make: Callable[[str], str | None]) -> Fault:
+    return _on_server(lambda server: replace(server, autodiscover_uri=make(server.autodiscover_uri or "")))
+
+
+def _scp_own_name(scenario: Scenario, server: Server) -> Scenario:
+    """As setup leaves it: the server's own FQDN. The certificate names it."""
+    certificate = scenario.certificates[server.certificate]
+    named = replace(certificate, names=(*certificate.names, server.fqdn))
+    uri = f"https://{server.fqdn}/Autodiscover/Autodiscover.xml"
+    return scenario.with_certificate(server.certificate, named).with_server(replace(server, autodiscover_uri=uri))
 
 
 # --- remote PowerShell ------------------------------------------------------------------------------------------------
@@ -697,6 +757,13 @@ FAULTS: dict[str, Fault] = {
     "proxy-strips-headers": _proxy_strips(*EXCHANGE_HEADERS),
     "proxy-strips-challenge": _proxy_strips("WWW-Authenticate"),
     "proxy-offers-basic-only": _behind_proxy(lambda proxy: replace(proxy, offered=("Basic",))),
+    "proxy-strips-negotiate": _behind_proxy(lambda proxy: replace(proxy, offered=("NTLM",))),
+    "proxy-adds-basic": _behind_proxy(
+        lambda proxy: replace(proxy, offered=("Negotiate", "NTLM", 'Basic realm="proxy"'))
+    ),
+    "proxy-rewrites-host": _behind_proxy(lambda proxy: replace(proxy, host="exchange.internal.test")),
+    "proxy-speaks-http-1-0": _behind_proxy(lambda proxy: replace(proxy, added=(*proxy.added, ("Via", "1.0 proxy")))),
+    "proxy-pins-health": _pins_health,
     "proxy-mapi-403": _proxy_answers("/mapi", Page.NGINX_403),
     "proxy-mapi-404": _proxy_answers("/mapi", Page.NGINX_404),
     "proxy-mapi-503": _proxy_answers("/mapi", Page.HAPROXY_503),
@@ -731,6 +798,26 @@ FAULTS: dict[str, Fault] = {
     "certificate-expires-soon": _certificate(not_after=timedelta(days=20)),
     "certificate-rsa-2048": _certificate(key=Key.RSA_2048),
     "certificate-rsa-1024": _certificate(key=Key.RSA_1024),
+    "certificate-sha1": _certificate(hash=Hash.SHA1),
+    "certificate-company-root": _certificate(issuer=Issuer.COMPANY),
+    "server-certificate-other": _own_of_server(),
+    "server-certificate-expired": _own_of_server(not_after=timedelta(seconds=-1)),
+    "server-certificate-self-signed": _own_of_server(issuer=Issuer.SELF, chain=Chain.LEAF_ONLY),
+    "server-certificate-lacks-names": _own_of_server(common_name="old.contoso.test", names=("old.contoso.test",)),
+    "server-certificate-intermediate-not-sent": _own_of_server(chain=Chain.LEAF_ONLY),
+    "server-certificate-not-bound": _in_scenario_of_server(_not_bound),
+    # TLS
+    "tls-old-versions": _tls(Tls.WITH_OLD),
+    "tls-old-versions-only": _tls(Tls.OLD_ONLY),
+    # Autodiscover
+    "scp-http": _scp(_with_http),
+    "scp-ip": _scp(_with_ip),
+    "scp-missing": _scp(lambda _uri: None),
+    "scp-own-name": _in_scenario_of_server(_scp_own_name),
+    "autodiscover-pool-stopped": _answers("/autodiscover", Page.HTTPSYS_503),
+    "proxy-autodiscover-403": _proxy_answers("/autodiscover", Page.NGINX_403),
+    "proxy-autodiscover-login-page": _proxy_answers("/autodiscover", Page.LOGIN_PAGE),
+    "proxy-autodiscover-login-redirect": _proxy_answers("/autodiscover", Page.LOGIN_REDIRECT),
     # mailboxes
     "mailboxes": _so_many,
     "mailbox-mapi-http-off": _mailboxes("off", lambda box, _: replace(box, mapi_http_enabled=False)),

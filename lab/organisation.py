@@ -25,7 +25,7 @@ from lab.scenario import Resolution, Role, Scenario, Server, Vantage, load, scal
 if TYPE_CHECKING:
     import ssl
 
-    from lab.pki import Authority
+    from lab.pki import Authority, Identity
     from lab.powershell import Endpoint
     from lab.powershell.cmdlet import Cmdlets
 
@@ -52,6 +52,7 @@ class RunningLab:
     resolve: tuple[str, ...] = ()
     nameserver: str = ""
     powershell_https_port: int = POWERSHELL_HTTPS_PORT
+    identities: dict[str, Identity] = field(default_factory=dict, repr=False)  # by the key of the certificate
     endpoints: dict[str, Endpoint] = field(default_factory=dict, repr=False)  # of remote PowerShell, by FQDN
     web_journal: Journal = field(default_factory=Journal, repr=False)
     at_stop: ExitStack = field(default_factory=ExitStack, repr=False)
@@ -200,13 +201,15 @@ class _Web:
 
         lab, scenario = self._lab, self._lab.scenario
         tls = {key: authority.tls(certificate) for key, certificate in scenario.certificates.items()}
+        lab.identities = {key: authority.identity(certificate) for key, certificate in scenario.certificates.items()}
         by_name = {name.host.casefold(): tls[name.certificate] for name in scenario.names if name.certificate}
         hosts = zone(scenario, lab.vantage)
         ports: dict[str, int] = {}
         resolve: list[str] = []
         for server in scenario.servers:
             if server.answers_clients:
-                server_tls = _choosing(tls[server.certificate], by_name)
+                own = scenario.certificates[server.presents or server.certificate]
+                server_tls = _choosing(authority.tls(own, server.tls), by_name)
                 site = start_site(lab.web_journal, server, server_tls, scenario.now, self._latency)
                 self._stops.append(site.stop)
                 ports[server.name] = site.port

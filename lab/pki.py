@@ -7,6 +7,7 @@ because the PowerShell endpoint over https is spoken to by clients that verify i
 from __future__ import annotations
 
 import ssl
+import warnings
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lab.scenario import Certificate, Chain, Issuer, Key
+from lab.scenario import Certificate, Chain, Hash, Issuer, Key, Tls
 
 __all__ = ["Authority", "Identity"]
 
@@ -27,6 +28,11 @@ _USAGES = {
     "serverAuth": ExtendedKeyUsageOID.SERVER_AUTH,
     "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH,
     "anyExtendedKeyUsage": ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+}
+_VERSIONS = {
+    Tls.TODAY: (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.MAXIMUM_SUPPORTED),
+    Tls.WITH_OLD: (ssl.TLSVersion.TLSv1, ssl.TLSVersion.MAXIMUM_SUPPORTED),
+    Tls.OLD_ONLY: (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1),
 }
 _PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -68,7 +74,7 @@ class Authority:
             "Lab Issuing CA 1", self._now - 4 * _YEAR, self._now + 6 * _YEAR, self._root
         )
         self._identities: dict[Certificate, Identity] = {}
-        self._contexts: dict[Certificate, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[Certificate, Tls], ssl.SSLContext] = {}
         ca_file.write_bytes(self.root_pem)
 
     @property
@@ -97,11 +103,11 @@ class Authority:
             self._identities[certificate] = self.issue(certificate)
         return self._identities[certificate]
 
-    def tls(self, certificate: Certificate) -> ssl.SSLContext:
+    def tls(self, certificate: Certificate, versions: Tls = Tls.TODAY) -> ssl.SSLContext:
         """The settings of a TLS server with this certificate; the same certificate gives the same settings."""
-        if certificate not in self._contexts:
-            self._contexts[certificate] = self._context(self.identity(certificate))
-        return self._contexts[certificate]
+        if (certificate, versions) not in self._contexts:
+            self._contexts[certificate, versions] = self._context(self.identity(certificate), versions)
+        return self._contexts[certificate, versions]
 
     def real_time_tls(self, host: str) -> ssl.SSLContext:
         """The settings of a TLS server for this host whose certificate is valid by the real clock."""
@@ -129,14 +135,21 @@ class Authority:
                     "Lab Issuing CA 0", self._now - 4 * _YEAR, self._now - timedelta(seconds=1), self._root
                 )
                 return expired, (expired.certificate,)
-            case Issuer.UNKNOWN:
-                # A company's own authority that this client was never told of.
-                own = _certificate_authority("Somebody Else Root CA", self._now - _YEAR, self._now + 9 * _YEAR, None)
-                return own, ()
+            case Issuer.UNKNOWN | Issuer.COMPANY:
+                # An authority that this client was never told of. Somebody sends the root as well.
+                name = "Company" if issuer is Issuer.COMPANY else "Somebody Else"
+                first, last = self._now - _YEAR, self._now + 9 * _YEAR
+                own = _certificate_authority(f"{name} Root CA", first, last, None)
+                if issuer is Issuer.UNKNOWN:
+                    return own, (own.certificate,)
+                issuing = _certificate_authority(f"{name} Issuing CA", first, last, own)
+                return issuing, (issuing.certificate,)
 
-    def _context(self, identity: Identity) -> ssl.SSLContext:
+    def _context(self, identity: Identity, versions: Tls) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # old versions are what was asked for
+            context.minimum_version, context.maximum_version = _VERSIONS[versions]
         context.set_ciphers("DEFAULT:@SECLEVEL=0")  # or OpenSSL would not even load a weak key
         # The ssl module reads certificates from files only.
         path = self._folder / f"identity-{len(self._contexts)}.pem"
@@ -208,7 +221,20 @@ def _leaf(certificate: Certificate, now: datetime, key: _PrivateKey, signer: _Si
         builder = builder.add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()), critical=False
         )
-    return builder.sign(signer.key if signer else key, SHA256())
+    signing_key = signer.key if signer else key
+    signed = builder.sign(signing_key, SHA256())
+    return _signed_with_sha1(signed, signing_key) if certificate.hash is Hash.SHA1 else signed
+
+
+def _signed_with_sha1(certificate: x509.Certificate, key: _PrivateKey) -> x509.Certificate:
+    """The same, signed as long ago. The library of certificates refuses to do that; OpenSSL's old way still does."""
+    from OpenSSL import crypto
+
+    old = crypto.X509.from_cryptography(certificate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.sign(crypto.PKey.from_cryptography_key(key), "sha1")
+    return old.to_cryptography()
 
 
 @cache

@@ -40,6 +40,7 @@ __all__ = [
     "Certificate",
     "Chain",
     "Component",
+    "Hash",
     "Issuer",
     "Key",
     "Mailbox",
@@ -60,6 +61,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Server",
+    "Tls",
     "User",
     "Vantage",
     "Wire",
@@ -167,11 +169,27 @@ class Resolution(Enum):
     LOOP = "loop"  # an alias of itself
 
 
+class Tls(Enum):
+    """The versions of TLS that a listener accepts, oldest and newest."""
+
+    TODAY = "today"  # 1.2 and 1.3
+    WITH_OLD = "with-old"  # 1.0 to 1.3
+    OLD_ONLY = "old-only"  # 1.0 and 1.1
+
+
+class Hash(Enum):
+    """With which hash a certificate is signed."""
+
+    SHA256 = "sha256"
+    SHA1 = "sha1"
+
+
 class Balancing(Enum):
     """How a balancer chooses among the servers that are up."""
 
     SOURCE = "source"  # by the client's address: one client always meets the same server, the first of the list
     ROUND_ROBIN = "round-robin"  # the next one for each connection
+    PINNED_HEALTH = "pinned-health"  # a reverse proxy: health pages always of the first, the rest round-robin
 
 
 class Vantage(Enum):
@@ -190,6 +208,7 @@ class Issuer(Enum):
     ROOT = "root"  # the lab's root itself
     SELF = "self"
     UNKNOWN = "unknown"  # a root that nobody is given
+    COMPANY = "company"  # a root that the servers know, and the machine that looks does not
 
 
 class Key(Enum):
@@ -321,6 +340,8 @@ class Server:
     unhealthy: tuple[str, ...] = ()  # health sets
     stopped_services: tuple[str, ...] = ()
     has_oauth_certificate: bool = True
+    presents: str | None = None  # the certificate that IIS was given by hand, whatever Exchange has noted
+    tls: Tls = Tls.TODAY
     iis_readable: bool = True  # other servers, and accounts, may read its IIS
 
     @property
@@ -347,13 +368,16 @@ class Server:
 class Proxy:
     """A reverse proxy that ends TLS itself (layer 7) with a certificate of its own.
 
-    `offered` replaces the schemes of every challenge; `stripped` are response headers that it takes away.
+    `offered` replaces the schemes of every challenge; `stripped` are response headers that it takes away, `added` those
+    that it adds; `host` is the Host with which it asks the servers, if not the client's.
     """
 
     certificate: str
     rules: tuple[Rule, ...] = ()
     stripped: tuple[str, ...] = ()
     offered: tuple[str, ...] | None = None
+    added: tuple[tuple[str, str], ...] = ()
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,6 +412,7 @@ class Certificate:
     usages: tuple[str, ...] | None = ("serverAuth",)
     chain: Chain = Chain.COMPLETE
     broken_signature: bool = False
+    hash: Hash = Hash.SHA256
 
 
 @dataclass(frozen=True, slots=True)
@@ -862,6 +887,8 @@ def _server(name: str, table: _Table, domain: str, hosts: _Hosts) -> Server:
         unhealthy=table.strings("unhealthy", ()),
         stopped_services=table.strings("stopped_services", ()),
         has_oauth_certificate=bool(table.get("has_oauth_certificate", bool, True)),
+        presents=table.get("presents", str, None),
+        tls=table.choice("tls", Tls, Tls.TODAY),
         iis_readable=bool(table.get("iis_readable", bool, True)),
     )
     table.finish()
@@ -976,6 +1003,7 @@ def _certificate(table: _Table, hosts: tuple[str, ...]) -> Certificate:
         usages=table.strings("usages", base.usages or ()) or None,
         chain=table.choice("chain", Chain, base.chain),
         broken_signature=bool(table.get("broken_signature", bool, False)),
+        hash=table.choice("hash", Hash, base.hash),
     )
     for name in names:
         if not _HOST.fullmatch(name.removeprefix("*.")):
@@ -1047,6 +1075,8 @@ def _verify(scenario: Scenario, table: _Table) -> None:
     for server in scenario.servers:
         if server.certificate not in scenario.certificates:
             raise table.error(f"servers.{server.name}.certificate", f"names no certificate: {server.certificate!r}")
+        if server.presents is not None and server.presents not in scenario.certificates:
+            raise table.error(f"servers.{server.name}.presents", f"names no certificate: {server.presents!r}")
     for name in scenario.names:
         if not name.servers:
             raise table.error(f"names.{name.host}.servers", "is empty: a name has a server behind it")
