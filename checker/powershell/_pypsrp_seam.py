@@ -135,6 +135,13 @@ class _Wire:
         with self._lock:
             self.cut = False
 
+    def close(self) -> None:
+        """Close what is left: the library forgets the connection of an answer that it could not read."""
+        with self._lock:
+            for connected in self._sockets:
+                connected.close()
+            self._sockets.clear()
+
     def is_intact(self) -> bool:
         """Whether the connection is still there; only for connections without TLS, where nothing comes unasked."""
         with self._lock:
@@ -483,6 +490,7 @@ class PsrpSession:
                 raise
         finally:
             pool.connection.close()
+            self._wire.close()
 
     def cut_off(self) -> None:
         """End whatever is being waited for, now; called from another thread. Afterwards only `delete` is of use."""
@@ -515,9 +523,9 @@ def _notice(value: PSValue) -> str:
 
 
 def _silence() -> None:
-    """pypsrp and spnego log messages with all they hold, and failures with their traceback; nobody is to see them."""
+    """They log messages with all they hold, and failures with their traceback; nobody is to see them."""
     for name, logger in logging.Logger.manager.loggerDict.items():
-        if name.partition(".")[0] in ("pypsrp", "spnego") and isinstance(logger, logging.Logger):
+        if name.partition(".")[0] in ("pypsrp", "spnego", "urllib3") and isinstance(logger, logging.Logger):
             logger.disabled = True
     warnings.filterwarnings("ignore", category=RunspacePoolWarning)
 

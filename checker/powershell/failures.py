@@ -430,7 +430,7 @@ def _of_wsman(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
         return Failure(Reason.THROTTLED, sentence, on_loss)
     if code == _ACCESS_DENIED and place.call is None:
         sentence = (
-            f"{place.server} knows {place.who}, but does not let them use remote PowerShell: enable it (Set-User"
+            f"{place.server} knows {place.who}, but does not let them use remote PowerShell. Enable it (Set-User"
             " -RemotePowerShellEnabled $true) and give them a management role, View-Only Organization Management at"
             " least."
         )
