@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -119,7 +120,7 @@ def start(
     powershell: bool = True,
     powershell_faults: Sequence[str] = (),
     replay: Mapping[str, Path] | None = None,
-    cmdlets: Callable[[Scenario, Server], Cmdlets] | None = None,
+    around: Callable[[Server, Cmdlets], Cmdlets] | None = None,
 ) -> RunningLab:
     """Start an organisation: a Scenario as it is, or one by its name or file, with faults and a number of servers.
 
@@ -134,7 +135,7 @@ def start(
         powershell_faults: what goes wrong on the way to every PowerShell endpoint (`lab.powershell.faults`), or to one:
             "EX01=receive:2:drop".
         replay: recorded Export-Clixml files that answer for cmdlets, by the cmdlet's name.
-        cmdlets: makes other cmdlets than the scenario's for a server.
+        around: puts something between a server's PowerShell endpoint and its cmdlets.
 
     Raises:
         ScenarioError: no such scenario or fault.
@@ -170,7 +171,7 @@ def start(
                 served=lambda certificate: authority.identity(certificate).chain[0],
                 replay=replay,
                 faults=_faults_of(server, powershell_faults),
-                cmdlets=cmdlets(scenario, server) if cmdlets is not None else None,
+                around=partial(around, server) if around is not None else None,
                 request_latency=latency_per_request,
                 cmdlet_latency=latency_per_cmdlet,
                 loop=loop,

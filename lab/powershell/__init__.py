@@ -39,6 +39,7 @@ def start_endpoint(
     challenges: tuple[str, ...] | None = None,
     replay: Mapping[str, Path] | None = None,
     cmdlets: Cmdlets | None = None,
+    around: Callable[[Cmdlets], Cmdlets] | None = None,
     served: Callable[[Certificate], bytes] | None = None,
     faults: Sequence[str] = (),
     request_latency: float = 0.0,
@@ -55,6 +56,7 @@ def start_endpoint(
         challenges: what a 401 offers instead of what follows from the scenario, such as ("Kerberos",).
         replay: recorded Export-Clixml files that answer for cmdlets, by the cmdlet's name.
         cmdlets: other cmdlets than the scenario's.
+        around: puts something between the endpoint and its cmdlets, such as one of them that answers otherwise.
         served: the certificate (DER) that a server presents for a description; without it no cmdlet tells certificates.
         faults: what goes wrong on the way (`lab.powershell.faults`), such as "receive:2:drop".
         request_latency: seconds that every request takes.
@@ -76,7 +78,7 @@ def start_endpoint(
         server=server,
         powershell=scenario.powershell,
         domain=scenario.organisation.domain,
-        cmdlets=with_replay(cmdlets, replay or {}),
+        cmdlets=with_replay(around(cmdlets) if around is not None else cmdlets, replay or {}),
         tls=tls,
         certificate=certificate,
         challenges=challenges,
