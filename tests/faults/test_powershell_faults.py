@@ -167,7 +167,7 @@ def test_taking_leave_keeps_the_deadline(step: str, fault: str) -> None:
         (
             "powershell-as-installed",
             Reason.SIGN_IN_UNAVAILABLE,
-            "does not take Basic; it offers Negotiate. Take another --auth",
+            "does not take Basic; it offers Negotiate. Take",
         ),
         ("powershell-user-not-enabled", Reason.NOT_ENABLED, "Enable it (Set-User -RemotePowerShellEnabled $true)"),
         ("powershell-throttled", Reason.THROTTLED, "or take fewer with --sessions"),
