@@ -121,6 +121,7 @@ def start(
     powershell_faults: Sequence[str] = (),
     replay: Mapping[str, Path] | None = None,
     around: Callable[[Server, Cmdlets], Cmdlets] | None = None,
+    presented: Mapping[str, Identity] | None = None,
 ) -> RunningLab:
     """Start an organisation: a Scenario as it is, or one by its name or file, with faults and a number of servers.
 
@@ -136,6 +137,7 @@ def start(
             "EX01=receive:2:drop".
         replay: recorded Export-Clixml files that answer for cmdlets, by the cmdlet's name.
         around: puts something between a server's PowerShell endpoint and its cmdlets.
+        presented: certificates that were made elsewhere, in place of the scenario's, by key.
 
     Raises:
         ScenarioError: no such scenario or fault.
@@ -158,6 +160,8 @@ def start(
     with ExitStack() as started:  # what was started is stopped again when the rest fails
         started.callback(shutil.rmtree, folder, ignore_errors=True)
         authority = Authority(scenario.now, datetime.now(UTC), lab.ca_file)
+        for key, identity in (presented or {}).items():
+            authority.present(scenario.certificates[key], identity)
         loop = BackgroundLoop()
         started.callback(loop.stop)
         web = _Web(lab, latency_per_request)
