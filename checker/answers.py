@@ -235,9 +235,7 @@ class CmdletAnswer:
 class CmdletRunner(Protocol):
     """Sends cmdlets. Remote PowerShell is one implementation, a snapshot another (law 14)."""
 
-    async def run(
-        self, call: CmdletCall, *, keep: Keep | None = None
-    ) -> CmdletAnswer | NotCollected:
+    async def run(self, call: CmdletCall, *, keep: Keep | None = None) -> CmdletAnswer | NotCollected:
         """The answer, or why there is none (a terminating error gives none). Never raises for a server's fault.
 
         `keep` reduces each object to what is wanted of it while the answer arrives, maybe in another thread, so that

@@ -11,8 +11,9 @@ import pytest
 
 from checker.results import Finding, Readiness, Severity, Stage, Status
 from lab.faults import FAULTS
-from lab.scenario import load, scenario_names
+from lab.scenario import Role, load, scenario_names
 from tests.lab_audit import audit, key
+from tests.test_matrix_directories import ROWS as DIRECTORY_ROWS
 from tests.test_matrix_servers import ROWS as SERVER_ROWS
 
 MAIL = "mail.contoso.test"
@@ -64,7 +65,19 @@ def both(check: str) -> list[str]:
     return [f"{check} {name}" for name in BOTH]
 
 
-EX02_UNREACHED = ["server-mapi-answers", "vdir-extended-protection-consistent", "vdir-mapi-metabase-matches"]
+UNEQUAL = "vdir-mapi-authentication-consistent mail.contoso.test"
+"""The servers behind the name offer different methods."""
+
+EX02_UNREACHED = [
+    "server-mapi-answers",
+    "vdir-extended-protection-certificate",
+    "vdir-extended-protection-consistent",
+    "vdir-mapi-metabase-matches",
+    "cert-bound-to-iis",
+    "cert-same-on-all-servers",
+    "cert-served-by-server",
+    "endpoint-same-through-balancer",
+]
 """What is not known when neither this machine nor the server that runs the cmdlets reaches EX02's web site."""
 
 ROWS = [
@@ -129,14 +142,31 @@ ROWS = [
         scenario="enabled",  # the internal name is another one than the external
     ),
     row("mapi-external-url-single-label:EX02", of(EX02_MAPI, "vdir-mapi-external-url")),
-    row("mapi-basic-only:EX02", of(EX02_MAPI, "vdir-mapi-authentication")),
-    row("mapi-oauth-only:EX02", of(EX02_MAPI, "vdir-mapi-authentication")),
-    row("mapi-oauth-only:MBX2", scenario="enabled"),  # modern authentication is on
-    row("mapi-negotiate-only:EX02"),
-    row("mapi-authentication-unknown:EX02", [], ["vdir-mapi-authentication"]),
+    row("mapi-basic-only:EX02", [*of(EX02_MAPI, "vdir-mapi-authentication"), UNEQUAL]),
+    row("mapi-oauth-only:EX02", [*of(EX02_MAPI, "vdir-mapi-authentication"), UNEQUAL]),
+    row(
+        "mapi-oauth-only:MBX2",  # modern authentication is on, so Outlook can use it
+        [
+            r"vdir-mapi-authentication-recommended MBX2\mapi (Default Web Site)",
+            "vdir-mapi-authentication-consistent outlook.fabrikam.example",
+            "vdir-mapi-authentication-consistent mail.fabrikam.example",
+        ],
+        scenario="enabled",
+    ),
+    row("mapi-negotiate-only:EX02", [*of(EX02_MAPI, "vdir-mapi-authentication-recommended"), UNEQUAL]),
+    row(
+        "mapi-authentication-unknown:EX02",
+        [],
+        [
+            "vdir-mapi-authentication",
+            "vdir-mapi-authentication-consistent",
+            "vdir-mapi-authentication-recommended",
+            "vdir-mapi-metabase-matches",
+        ],
+    ),
     row("mapi-extended-protection:*"),
     row("rpc-ssl-offloading:*"),
-    row("rpc-external-hostname-missing:EX02"),
+    row("rpc-external-hostname-missing:EX02", [r"oa-hostnames EX02\Rpc (Default Web Site)"]),
     row("nothing-published"),
     # names
     row(f"name-nxdomain:{MAIL}", of(MAIL, "name-resolves"), ["endpoint-reachable", *BEHIND_CONNECTING]),
@@ -212,11 +242,15 @@ ROWS = [
             "org-auth-certificate-valid",
             "org-authentication-policy",
             "org-modern-authentication-consistent",
+            "mailbox-upn-matches-address",
+            "mailbox-upn-matches-address-modern",
         ],
         options={"stage": "verify"},
     ),
     row(
-        "powershell-denies:Test-OutlookConnectivity", [], ["connectivity-mapi-self-test", "connectivity-rpc-self-test"]
+        "powershell-denies:Test-OutlookConnectivity",
+        [],
+        ["connectivity-mapi-self-test", "connectivity-mapi-logon", "connectivity-rpc-self-test"],
     ),
 ]
 """What each fault must give."""
@@ -259,7 +293,7 @@ def test_what_lies_behind_a_failure_points_at_it(case: Row) -> None:
 
 
 def test_every_fault_of_the_lab_is_in_the_matrix() -> None:
-    covered = {fault.partition(":")[0] for case in (*ROWS, *SERVER_ROWS) for fault in case.faults}
+    covered = {fault.partition(":")[0] for case in (*ROWS, *SERVER_ROWS, *DIRECTORY_ROWS) for fault in case.faults}
     assert set(FAULTS) - covered == ABOUT_THE_SESSION
 
 
@@ -270,7 +304,7 @@ def test_a_healthy_organisation_has_no_failure_and_nothing_unknown(scenario: str
     assert {key(finding) for finding in wrong} == RIGHTLY_TOLD.get(scenario, set()), told(wrong)
     assert report.readiness is Readiness.READY
     assert report.stage is (Stage.VERIFY if load(scenario).organisation.mapi_http_enabled else Stage.PREPARE)
-    assert len(report.servers) == len(load(scenario).servers)
+    assert len(report.servers) == len([server for server in load(scenario).servers if Role.EDGE not in server.roles])
 
 
 def test_the_broken_organisation_is_not_ready_for_many_reasons() -> None:
