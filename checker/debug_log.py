@@ -21,6 +21,7 @@ import inspect
 import json
 import os
 import platform
+import stat
 import threading
 import time
 import traceback
@@ -47,6 +48,7 @@ __all__ = ["Both", "DebugLog", "open_debug_log"]
 
 Source = TypeVar("Source")
 
+_UNICODE = (UnicodeEncodeError, UnicodeDecodeError)
 _LONGEST = 2000
 _MOST = 50  # items of a list
 _DEEPEST = 8  # causes of a cause
@@ -73,7 +75,8 @@ def open_debug_log(settings: Settings, password: Secret | None) -> Iterator[Debu
         # Nobody else is to read which servers there are.
         handle = os.open(settings.debug, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         file = open(handle, "w", encoding="ascii", newline="\n")  # noqa: PTH123, SIM115 - made of a descriptor
-        settings.debug.chmod(0o600)
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            settings.debug.chmod(0o600)  # it may have been there before
     except OSError as error:
         raise SettingsError(f"--debug {settings.debug} cannot be written: {error.strerror or error}.") from error
     with file:
@@ -142,7 +145,8 @@ class DebugLog:
             told.append(
                 {
                     "type": f"{type(current).__module__}.{type(current).__qualname__}",
-                    "text": self._blotted(str(current)),
+                    # The words of a UnicodeError show a letter of what could not be encoded, which may be the password.
+                    "text": current.reason if isinstance(current, _UNICODE) else self._blotted(str(current)),
                     "raised_in": _places(current.__traceback__),
                 }
             )

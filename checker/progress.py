@@ -95,13 +95,13 @@ class _TerminalProgress:
         # Those that have been waited for longest are at the front: a dictionary keeps the order.
         lines += [f"  {wait.what} {dots} {_words(now - wait.since)}" for wait in waits[:_MOST_WAITS]]
         more = max(0, len(waits) - _MOST_WAITS) + max(0, len(lines) - room)
-        head = f" {under_way} facts under way, {made} known, {_words(now - self._begun)}"
+        head = f" facts: {made} known, {under_way} under way, {_words(now - self._begun)}"
         shown = Text(no_wrap=True, overflow="ellipsis")
         frame = self._spinner.render(self._console.get_time())
         shown.append(frame if isinstance(frame, Text) else "")
         shown.append(head)
         for line in lines[:room]:
-            shown.append("\n" + _plain(line)[: self._console.width - 1], style="dim")
+            shown.append("\n" + _plain(line), style="dim")
         if more:
             shown.append(f"\n  and {more} more", style="dim")
         return shown
