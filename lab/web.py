@@ -219,7 +219,8 @@ def _linger_not(connection: socket.socket) -> None:
 
 def abort(writer: asyncio.StreamWriter) -> None:
     """Cut the connection with a reset instead of an orderly end."""
-    connection = writer.get_extra_info("socket")
+    # A TLS transport that has lost its connection cannot even be asked for its socket.
+    connection = None if writer.transport.is_closing() else writer.get_extra_info("socket")
     if connection is not None and connection.fileno() >= 0:
         _linger_not(connection)
     writer.transport.abort()
