@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from checker import completion
+
 if TYPE_CHECKING:
     from checker.results import Report
     from checker.settings import Settings
@@ -73,8 +75,14 @@ def check(
         str | None,
         typer.Option(help="File that holds the password. Else MAPIREADY_PASSWORD, the OS keyring, or a prompt."),
     ] = None,
-    auth: Annotated[str | None, typer.Option(help="kerberos (default), negotiate, ntlm or basic.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="http (default; messages are encrypted) or https.")] = None,
+    auth: Annotated[
+        str | None,
+        typer.Option(help="kerberos (default), negotiate, ntlm or basic.", autocompletion=completion.authentications),
+    ] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="http (default; messages are encrypted) or https.", autocompletion=completion.schemes),
+    ] = None,
     port: Annotated[str | None, typer.Option(help="Port of remote PowerShell; default 80, or 443 with https.")] = None,
     path: Annotated[str | None, typer.Option(help="Path of remote PowerShell; default /PowerShell/.")] = None,
     ca_file: Annotated[
@@ -89,23 +97,43 @@ def check(
     ] = None,
     name: Annotated[list[str] | None, typer.Option(help="A name in use that no setting tells. Repeatable.")] = None,
     vantage: Annotated[
-        str | None, typer.Option(metavar="inside|outside[:LABEL]", help="From where this machine looks.")
+        str | None,
+        typer.Option(
+            metavar="inside|outside[:LABEL]", help="From where this machine looks.", autocompletion=completion.vantages
+        ),
     ] = None,
-    stage: Annotated[str | None, typer.Option(help="auto (default), prepare or verify.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Only this check or category. Repeatable.")] = None,
-    skip: Annotated[list[str] | None, typer.Option(help="Not this check or category. Repeatable.")] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="auto (default), prepare or verify.", autocompletion=completion.stages)
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this check or category. Repeatable.", autocompletion=completion.checks_and_categories),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(help="Not this check or category. Repeatable.", autocompletion=completion.checks_and_categories),
+    ] = None,
     servers: Annotated[list[str] | None, typer.Option(help="Judge only this server. Repeatable.")] = None,
     mailboxes: Annotated[
-        str | None, typer.Option(help="auto (default: where there are at most 5,000), all or none.")
+        str | None,
+        typer.Option(
+            help="auto (default: where there are at most 5,000), all or none.", autocompletion=completion.mailbox_modes
+        ),
     ] = None,
     sessions: Annotated[str | None, typer.Option(help="PowerShell sessions at once; default 4, at most 8.")] = None,
     timeout: Annotated[str | None, typer.Option(help="Seconds for one step; default 30.")] = None,
     deadline: Annotated[str | None, typer.Option(help="Seconds for the whole run; default 600.")] = None,
     fail_on: Annotated[
-        str | None, typer.Option(help="Least severity for exit code 1: blocker, warning, advice.")
+        str | None,
+        typer.Option(
+            help="Least severity for exit code 1: blocker, warning, advice.", autocompletion=completion.fail_on
+        ),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
-        list[str] | None, typer.Option(help="terminal (default), html or json. Repeatable with a folder.")
+        list[str] | None,
+        typer.Option(
+            help="terminal (default), html or json. Repeatable with a folder.", autocompletion=completion.formats
+        ),
     ] = None,
     output: Annotated[
         str | None, typer.Option(help="- for standard output (default), a file, or a folder for several formats.")
@@ -184,17 +212,32 @@ def probe(
         str | None, typer.Option(metavar="ADDRESS[:PORT]", help="DNS server to ask in place of the system's.")
     ] = None,
     vantage: Annotated[
-        str, typer.Option(metavar="inside|outside[:LABEL]", help="From where this machine looks.")
+        str,
+        typer.Option(
+            metavar="inside|outside[:LABEL]", help="From where this machine looks.", autocompletion=completion.vantages
+        ),
     ] = "outside",
-    only: Annotated[list[str] | None, typer.Option(help="Only this check or category. Repeatable.")] = None,
-    skip: Annotated[list[str] | None, typer.Option(help="Not this check or category. Repeatable.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this check or category. Repeatable.", autocompletion=completion.checks_and_categories),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(help="Not this check or category. Repeatable.", autocompletion=completion.checks_and_categories),
+    ] = None,
     timeout: Annotated[str | None, typer.Option(help="Seconds for one step; default 30.")] = None,
     deadline: Annotated[str | None, typer.Option(help="Seconds for the whole run; default 600.")] = None,
     fail_on: Annotated[
-        str | None, typer.Option(help="Least severity for exit code 1: blocker, warning, advice.")
+        str | None,
+        typer.Option(
+            help="Least severity for exit code 1: blocker, warning, advice.", autocompletion=completion.fail_on
+        ),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
-        list[str] | None, typer.Option(help="terminal (default), html or json. Repeatable with a folder.")
+        list[str] | None,
+        typer.Option(
+            help="terminal (default), html or json. Repeatable with a folder.", autocompletion=completion.formats
+        ),
     ] = None,
     output: Annotated[
         str | None, typer.Option(help="- for standard output (default), a file, or a folder for several formats.")
@@ -237,7 +280,10 @@ def probe(
 @app.command(epilog="Example: mapiready demo --scenario broken --output .")
 def demo(
     scenario: Annotated[
-        str, typer.Option(help="Which organisation to start; 'mapiready lab --list' shows them.")
+        str,
+        typer.Option(
+            help="Which organisation to start; 'mapiready lab --list' shows them.", autocompletion=completion.scenarios
+        ),
     ] = "broken",
     servers: Annotated[int | None, typer.Option(min=1, max=1000, help="How many servers (scenario large).")] = None,
     output: Annotated[str, typer.Option(help="Folder for the HTML and JSON reports.")] = ".",
@@ -254,9 +300,13 @@ def demo(
 
 @app.command(epilog="Example: mapiready lab --scenario healthy")
 def lab(
-    scenario: Annotated[str, typer.Option(help="Which organisation to start.")] = "broken",
+    scenario: Annotated[
+        str, typer.Option(help="Which organisation to start.", autocompletion=completion.scenarios)
+    ] = "broken",
     servers: Annotated[int | None, typer.Option(min=1, max=1000, help="How many servers (scenario large).")] = None,
-    fault: Annotated[list[str] | None, typer.Option(help="A fault to add, by name. Repeatable.")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="A fault to add, by name. Repeatable.", autocompletion=completion.faults)
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show the scenarios and faults, and end.")] = False,
 ) -> None:
     """Keep an Exchange organisation running on loopback, and show how to audit it."""
@@ -276,7 +326,11 @@ def list_checks() -> None:
 
 
 @app.command(epilog="Example: mapiready explain cert-names-cover")
-def explain(check_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a check.")]) -> None:
+def explain(
+    check_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The id of a check.", autocompletion=completion.check_ids)
+    ],
+) -> None:
     """Explain a check: why it matters, how it is judged, how to mend it, and where Microsoft says so."""
     from checker.catalogue import explain_text
     from checker.output import print_text
@@ -291,7 +345,10 @@ def render(
         str, typer.Argument(metavar="REPORT.json", help="A JSON report of mapiready; - for standard input.")
     ],
     format: Annotated[  # noqa: A002 - the option's name
-        list[str] | None, typer.Option(help="terminal (default), html or json. Repeatable with a folder.")
+        list[str] | None,
+        typer.Option(
+            help="terminal (default), html or json. Repeatable with a folder.", autocompletion=completion.formats
+        ),
     ] = None,
     output: Annotated[str | None, typer.Option(help="- for standard output (default), a file, or a folder.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not show where files were written.")] = False,
