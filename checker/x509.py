@@ -13,7 +13,9 @@ but the name, chains without names and at a time when the certificates were vali
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -157,20 +159,26 @@ def read(der: bytes) -> Link:
     thumbprint = hashlib.sha1(der, usedforsecurity=False).hexdigest().upper()
     sha256 = hashlib.sha256(der).hexdigest().upper()
     try:
-        return _certificate(_load(der), der, thumbprint, sha256)
+        with _quietly():
+            return _certificate(_load(der), der, thumbprint, sha256)
     except Exception as error:  # noqa: BLE001 - the bytes are a stranger's, and the library raises many kinds for them
         return UnreadableCertificate(der, thumbprint, sha256, _shown(f"{type(error).__name__}: {error}"))
 
 
 def _load(der: bytes) -> x509.Certificate:
-    import warnings
-
     from cryptography import x509
 
-    with warnings.catch_warnings():
-        # The library warns of certificates that it will refuse one day; until then they are read.
-        warnings.simplefilter("ignore")
+    with _quietly():
         return x509.load_der_x509_certificate(der)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """The library warns of certificates (and, only when asked for it, of a serial number) that it will refuse one day;
+    until then they are read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _certificate(loaded: x509.Certificate, der: bytes, thumbprint: str, sha256: str) -> Certificate:
