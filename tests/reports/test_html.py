@@ -160,7 +160,7 @@ def test_hostile_text_stays_text() -> None:
     assert text.encode("utf-8")
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(REPORTS)
 def test_any_report_is_a_sound_page(report: Report) -> None:
     text = render(report)

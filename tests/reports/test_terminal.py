@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -213,7 +213,6 @@ def test_hostile_text_with_colour_brings_no_control_of_its_own() -> None:
 
 
 @given(st.text(st.one_of(st.characters(), st.characters(categories=["Cs", "Cc", "Cf", "Zl", "Zp"])), max_size=300))
-@settings(deadline=None, max_examples=60)
 def test_any_text_is_one_harmless_place(text: str) -> None:
     shown = one(summary=text, found=(text,), remedy=(Advice(text, text),))
     plain = render(shown, width=80, colour=False)

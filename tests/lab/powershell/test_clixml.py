@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psrpcore
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 from psrpcore.types import deserialize_clixml
 
@@ -59,7 +59,6 @@ def test_simple_values(value: Value, expected: object) -> None:
     assert result == expected
 
 
-@settings(max_examples=300, deadline=None)
 @given(some.text(some.characters(codec="utf-8")))
 def test_any_text(text: str) -> None:
     assert read(write(text)) == [text]

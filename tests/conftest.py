@@ -1,0 +1,23 @@
+"""How generated examples are made: the same few every time in `make test`, many and new ones in `make fuzz`."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, is_hypothesis_test, settings
+
+settings.register_profile("default", derandomize=True, max_examples=60, deadline=None, database=None)
+settings.register_profile(
+    "nightly",
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100000")),  # for each test
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test with generated examples is a fuzz test; none has to say so."""
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.fuzz)
