@@ -308,7 +308,8 @@ def _judge_one(
         if _nothing_there(check, arguments):
             yield _draft(check, organisation, Status.NOT_APPLICABLE, _nothing(check.needs[0]))
             return
-        yield from (_weaken(draft, check, incomplete) for draft in _call(check, arguments, organisation))
+        drafts = _call(check, arguments, organisation, incomplete)
+        yield from (_weaken(draft, check, incomplete) for draft in drafts)
         return
     parameter, collected = each
     for item in collected.items:
@@ -330,8 +331,13 @@ def _nothing(need: Need) -> str:
     return str(getattr(need.type, "NOTHING", None) or f"there is no {words(need.type)} to look at")
 
 
-def _call(check: Check, arguments: Mapping[str, object], subject: Subject) -> Iterator[_Draft]:
-    """The judge's verdicts on one subject; whatever goes wrong in it becomes a finding, never a missing one."""
+def _call(
+    check: Check, arguments: Mapping[str, object], subject: Subject, incomplete: Sequence[Missing] = ()
+) -> Iterator[_Draft]:
+    """The judge's verdicts on one subject; whatever goes wrong in it becomes a finding, never a missing one.
+
+    A judge over sets of which nothing could be looked at (`incomplete`) need not say so itself.
+    """
     count = 0
     try:
         judged = check.judge(**arguments)
@@ -351,7 +357,9 @@ def _call(check: Check, arguments: Mapping[str, object], subject: Subject) -> It
     except Exception as error:  # noqa: BLE001 - law 2: a check that raises is an ERROR, and the others go on
         yield _draft(check, subject, Status.ERROR, f"the check itself failed: {type(error).__name__}: {error}")
         return
-    if not count:
+    if not count and incomplete:
+        yield from (_unknown(check, missing.subject, missing.because) for missing in incomplete)
+    elif not count:
         yield _draft(check, subject, Status.ERROR, "the check itself failed: it gave no verdict")
 
 

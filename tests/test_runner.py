@@ -195,6 +195,19 @@ def test_what_a_verdict_over_an_incomplete_set_is_worth(over: Over, full: bool, 
     assert [finding.status for finding in report.findings] == [status]
 
 
+def test_a_judge_of_a_set_of_which_nothing_was_seen_need_not_say_so() -> None:
+    @fact()
+    def none_seen() -> Collected[Disk]:
+        return Collected((), (Missing(EX02, UNREACHABLE),))
+
+    @check(info("disks-alike"))
+    def disks_alike(disks: Collected[Disk]) -> Iterator[Verdict]:
+        for disk in disks.items:
+            yield passed(f"{disk.name} is there")
+
+    assert outcomes(audited([none_seen, disks_alike])) == [("disks-alike", "EX02", Status.UNKNOWN)]
+
+
 def test_an_empty_set_that_was_looked_at_is_not_applicable_once() -> None:
     @fact()
     def none() -> Collected[Disk]:

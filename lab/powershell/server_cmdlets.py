@@ -8,6 +8,7 @@ RawData and with properties.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -470,7 +471,10 @@ class _Certificates:
         return found
 
     def _certificate(self, server: Server, certificate: Certificate, der: bytes, services: str) -> Record:
-        read = x509.load_der_x509_certificate(der)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a serial number that no certificate should have
+            read = x509.load_der_x509_certificate(der)
+            serial_number = read.serial_number
         now = self._of.scenario.now
         in_date = read.not_valid_before_utc <= now <= read.not_valid_after_utc
         own = certificate.issuer is Issuer.SELF
@@ -486,7 +490,7 @@ class _Certificates:
                 "Thumbprint": _thumbprint(der),
                 "Subject": subject,
                 "Issuer": read.issuer.rfc4514_string(),
-                "SerialNumber": f"{read.serial_number:X}",
+                "SerialNumber": f"{serial_number:X}",
                 "NotBefore": read.not_valid_before_utc,
                 "NotAfter": read.not_valid_after_utc,
                 "CertificateDomains": Many(_STRINGS, list(certificate.names)),
