@@ -81,10 +81,14 @@ class NetworkSettings:
 
 
 class LiveNetwork:
-    """`checker.answers.Network` over real sockets. `close` it inside the loop in which it was used."""
+    """`checker.answers.Network` over real sockets. `close` it inside the loop in which it was used.
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    `able` tells which versions of TLS this machine can speak.
+    """
+
+    def __init__(self, settings: NetworkSettings, able: Callable[[TlsVersion], bool] = speaks) -> None:
         self._settings = settings
+        self._able = able
         self._answers: dict[Hashable, asyncio.Task[Any]] = {}
         self._at_once = asyncio.Semaphore(settings.at_once)
         self._per_host: dict[tuple[str, int], asyncio.Semaphore] = {}
@@ -233,7 +237,7 @@ class LiveNetwork:
         return f"{_shown(target)} ({_joined(*_endpoint(written, target.port))})"
 
     async def _offers(self, target: Target, version: TlsVersion) -> Offer | NotCollected:
-        if not speaks(version):
+        if not self._able(version):
             return NotCollected(
                 Reason.NOT_SUPPORTED_HERE,
                 f"This machine's TLS library cannot speak {version.label}, so whether {_shown(target)} accepts it is"

@@ -3,12 +3,28 @@
 import re
 from collections.abc import Iterable
 
-from checker import HttpAnswer, NotCollected
+from checker import Collected, HttpAnswer, NotCollected
 from checker.facts.behind import NameCompared, Page
+from checker.facts.directories import MapiVirtualDirectory
+from checker.facts.iis import MapiDirectoryInIis
 from checker.facts.network import ANY_SCHEME, challenges
 from checker.facts.party import schemes_of
 
-__all__ = ["configured", "good", "named", "page_of", "realm", "scheme_set"]
+__all__ = [
+    "Directories",
+    "InIis",
+    "configured",
+    "good",
+    "iis_offers",
+    "named",
+    "page_of",
+    "realm",
+    "scheme_set",
+    "told",
+]
+
+Directories = Collected[MapiVirtualDirectory] | NotCollected
+InIis = Collected[MapiDirectoryInIis] | NotCollected
 
 _REALM = re.compile(r"basic\s+realm\s*=\s*\"?([^\",]{1,255})", re.IGNORECASE)
 _NAMES = {"ntlm": "NTLM", "negotiate": "Negotiate", "basic": "Basic", "digest": "Digest", "bearer": "Bearer"}
@@ -53,3 +69,22 @@ def page_of(compared: NameCompared, path: str) -> Page | None:
 def good(page: Page, answer: HttpAnswer | NotCollected) -> bool:
     """Whether an answer is the challenge that this page should give."""
     return challenges(answer, page.accepted or ANY_SCHEME)
+
+
+def iis_offers(server: str, schemes: frozenset[str], in_iis: InIis) -> bool:
+    """Whether IIS of a server was read and offers these; where that is not what Active Directory says,
+    vdir-mapi-metabase-matches tells it."""
+    return isinstance(in_iis, Collected) and any(
+        item.directory.server == server
+        and not isinstance(item.authentication_methods, NotCollected)
+        and configured(item.authentication_methods) == schemes
+        for item in in_iis.items
+    )
+
+
+def told(server: str, schemes: frozenset[str], directories: Directories, in_iis: InIis) -> bool:
+    """Whether the checks of virtual directories tell that this server offers these schemes on /mapi, or may."""
+    if isinstance(directories, NotCollected) or iis_offers(server, schemes, in_iis):
+        return True
+    own = [item.authentication_methods for item in directories.items if item.server == server]
+    return not own or any(isinstance(methods, NotCollected) or configured(methods) == schemes for methods in own)

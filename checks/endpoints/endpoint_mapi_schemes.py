@@ -23,7 +23,7 @@ from checker.facts.iis import MapiDirectoryInIis
 from checker.facts.network import EMSMDB
 from checker.facts.party import described, evidence
 from checker.results import Step
-from checks.endpoints._compare import configured, good, named, page_of, scheme_set
+from checks.endpoints._compare import configured, good, iis_offers, named, page_of, scheme_set
 
 INFO = CheckInfo(
     id="endpoint-mapi-schemes",
@@ -84,7 +84,7 @@ def judge(
     for directory in behind:
         need(directory.authentication_methods)
     alike = [straight.server.name for straight in page.straight if _offers(straight.answer, offered)]
-    if alike and _iis_says_so(alike, in_iis):
+    if any(iis_offers(server, offered, in_iis) for server in alike):
         return passed(f"offers {named(offered)}, as IIS of {', '.join(alike)} does", found=named(offered))
     return failed(
         _summary(offered, wanted, alike),
@@ -97,19 +97,6 @@ def judge(
 
 def _offers(answer: HttpAnswer | NotCollected, schemes: frozenset[str]) -> bool:
     return isinstance(answer, HttpAnswer) and answer.status == 401 and scheme_set(answer) == schemes
-
-
-def _iis_says_so(servers: list[str], in_iis: Collected[MapiDirectoryInIis] | NotCollected) -> bool:
-    """Whether IIS of one of these servers was read and differs from Active Directory, which is told elsewhere."""
-    if isinstance(in_iis, NotCollected):
-        return False
-    for item in in_iis.items:
-        methods, listed = item.authentication_methods, item.directory.authentication_methods
-        if item.directory.server not in servers or isinstance(methods, NotCollected):
-            continue
-        if isinstance(listed, NotCollected) or configured(methods) != configured(listed):
-            return True
-    return False
 
 
 def _summary(offered: frozenset[str], wanted: list[frozenset[str]], alike: list[str]) -> str:

@@ -7,6 +7,7 @@ from checker import (
     Advice,
     Category,
     CheckInfo,
+    Collected,
     HttpAnswer,
     NotCollected,
     Reason,
@@ -20,10 +21,12 @@ from checker import (
 )
 from checker.answers import Layer
 from checker.facts.behind import NameCompared, Page, StraightAnswer
+from checker.facts.directories import MapiVirtualDirectory
+from checker.facts.iis import MapiDirectoryInIis
 from checker.facts.network import NO_ANSWER
 from checker.facts.party import described, evidence
 from checker.facts.urls import same_host
-from checks.endpoints._compare import good, named, realm, scheme_set
+from checks.endpoints._compare import Directories, InIis, good, named, realm, scheme_set, told
 
 INFO = CheckInfo(
     id="endpoint-same-through-balancer",
@@ -41,7 +44,7 @@ INFO = CheckInfo(
         " which Host the server was asked for), and whether HTTP/1.0 is spoken on the way (the answer is, or Via says"
         " so; a proxy that hides it shows only when somebody signs in). Other headers may differ. Left out is what"
         " other checks tell: a name or server that does not challenge on /mapi, a name that does not on /rpc, schemes"
-        " of /mapi by name that no server is configured for."
+        " of /mapi by name that no server is configured for, and servers that are configured differently."
     ),
     mend=(
         'nginx: proxy_http_version 1.1, proxy_set_header Connection "", proxy_set_header Host $host. HAProxy: mode'
@@ -60,7 +63,11 @@ _HTTP_1_0 = re.compile(r"(^|,)\s*(http/)?1\.0\s", re.IGNORECASE)
 
 
 @check(INFO)
-def judge(compared: NameCompared) -> Verdict:
+def judge(
+    compared: NameCompared,
+    directories: Collected[MapiVirtualDirectory] | NotCollected,
+    in_iis: Collected[MapiDirectoryInIis] | NotCollected,
+) -> Verdict:
     """Fail when an answer is not the same by name as straight, and no other check says so."""
     host = compared.name.host
     comparable = [page for page in compared.pages if isinstance(page.by_name, HttpAnswer) and good(page, page.by_name)]
@@ -71,7 +78,11 @@ def judge(compared: NameCompared) -> Verdict:
     if not any(page.straight for page in compared.pages):
         return not_applicable("no server is known to stand behind it")
     own_challenge = any(page.layer is Layer.MAPI and not _schemes_arrive(page) for page in comparable)
-    differences = [line for page in comparable for line in _differences(host, page, own_challenge=own_challenge)]
+    differences = [
+        line
+        for page in comparable
+        for line in _differences(host, page, directories, in_iis, own_challenge=own_challenge)
+    ]
     if differences:
         return failed(
             differences[0],
@@ -113,7 +124,9 @@ def _schemes_arrive(page: Page) -> bool:
     return any(scheme_set(answer) == scheme_set(by_name) for answer in straight)
 
 
-def _differences(host: str, page: Page, *, own_challenge: bool) -> Iterator[str]:
+def _differences(
+    host: str, page: Page, directories: Directories, in_iis: InIis, *, own_challenge: bool
+) -> Iterator[str]:
     by_name = page.by_name
     assert isinstance(by_name, HttpAnswer)
     if by_name.http_version == "HTTP/1.0" or any(_HTTP_1_0.search(via) for via in by_name.all("via")):
@@ -131,7 +144,11 @@ def _differences(host: str, page: Page, *, own_challenge: bool) -> Iterator[str]
         where = f"{page.path}: {straight.server.name} straight"
         if answer.status != by_name.status:
             yield f"{where} gives {described(answer)}, by name {described(by_name)}"
-        elif scheme_set(answer) != scheme_set(by_name) and not own_challenge:
+        elif (
+            scheme_set(answer) != scheme_set(by_name)
+            and not own_challenge
+            and not (page.layer is Layer.MAPI and told(straight.server.name, scheme_set(answer), directories, in_iis))
+        ):
             yield f"{where} offers {named(scheme_set(answer))}, by name {named(scheme_set(by_name))}"
         elif answer.first("x-responsecode") != by_name.first("x-responsecode"):
             codes = [code or "none" for code in (answer.first("x-responsecode"), by_name.first("x-responsecode"))]

@@ -345,7 +345,8 @@ def test_issuers_usages_and_keys() -> None:
 
 VERIFY_CODES = {
     "certificate-self-signed": {18},  # X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
-    "certificate-unknown-root": {20, 21},  # no issuer to be found
+    "certificate-unknown-root": {19},  # X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN
+    "certificate-company-root": {20, 21},  # no issuer to be found
     "certificate-intermediate-not-sent": {20, 21},
     "certificate-broken-signature": {7},  # X509_V_ERR_CERT_SIGNATURE_FAILURE
     "certificate-wrong-usage": {26},  # X509_V_ERR_INVALID_PURPOSE

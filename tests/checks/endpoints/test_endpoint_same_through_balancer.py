@@ -4,14 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from checker import HttpAnswer, Layer, Missing, Status
+from checker import Collected, HttpAnswer, Layer, Missing, NotCollected, Status
 from checker.answers import NotCollectedError
-from checks.endpoints.endpoint_same_through_balancer import judge
-from tests.factories import UNKNOWN
+from checker.facts.behind import NameCompared
+from checker.facts.directories import MapiVirtualDirectory
+from checker.facts.iis import MapiDirectoryInIis, TokenChecking
+from checker.results import Verdict
+from checks.endpoints.endpoint_same_through_balancer import judge as judge_with_directories
+from tests.factories import UNKNOWN, collected, mapi_directory
 from tests.factories_behind import compared, mapi_page, rpc_page, straight
 from tests.factories_network import HOST, answer, challenge, name_in_use, nginx
 
 BASIC = f'Basic realm="{HOST}"'
+
+
+def judge(
+    compared: NameCompared,
+    directories: Collected[MapiVirtualDirectory] | NotCollected = UNKNOWN,
+    in_iis: Collected[MapiDirectoryInIis] | NotCollected = UNKNOWN,
+) -> Verdict:
+    return judge_with_directories(compared, directories, in_iis)
 
 
 def rpc(*schemes: str, **headers: str) -> HttpAnswer:
@@ -59,11 +71,20 @@ def test_what_may_be(by_name: HttpAnswer, of_server: HttpAnswer) -> None:
     assert judge(compared(mapi_page(), rpc_page(by_name, straight(of_server)))).status is Status.PASS
 
 
-def test_on_mapi_a_server_that_offers_something_else_than_the_name_and_its_fellows() -> None:
+def test_on_mapi_a_server_that_offers_what_nobody_configured() -> None:
     page = mapi_page(challenge(), straight(), straight(challenge("NTLM"), server="EX02"))
-    verdict = judge(compared(page))
+    verdict = judge(compared(page), collected(mapi_directory(), mapi_directory("EX02")))
     assert verdict.status is Status.FAIL
     assert "EX02 straight offers NTLM" in verdict.summary
+
+
+def test_on_mapi_a_server_that_is_configured_so_is_told_by_the_checks_of_directories() -> None:
+    page = mapi_page(challenge(), straight(), straight(challenge("NTLM"), server="EX02"))
+    differently = collected(mapi_directory(), mapi_directory("EX02", authentication_methods=("Ntlm",)))
+    assert judge(compared(page), differently).status is Status.PASS
+    in_iis = MapiDirectoryInIis(mapi_directory("EX02"), ("Ntlm",), TokenChecking.NONE)
+    alike = collected(mapi_directory(), mapi_directory("EX02"))
+    assert judge(compared(page), alike, collected(in_iis)).status is Status.PASS
 
 
 def test_what_other_checks_tell_is_left_out() -> None:
