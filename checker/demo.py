@@ -13,9 +13,10 @@ from checker.results import exit_code
 from checker.settings import load_settings
 
 if TYPE_CHECKING:
+    from checker.results import Report
     from lab.organisation import RunningLab
 
-__all__ = ["demonstrate", "keep_lab", "list_lab"]
+__all__ = ["audit_lab", "demonstrate", "keep_lab", "list_lab"]
 
 
 class LabError(UserError):
@@ -55,6 +56,23 @@ def demonstrate(scenario: str, servers: int | None, output: str, options: Mappin
     code = exit_code(outcome.report, settings.fail_on)
     _say(f"mapiready check would have ended with exit code {int(code)}.")
     return 0
+
+
+def audit_lab(lab: RunningLab, **options: object) -> Report:
+    """The report of an audit of a lab that runs, by all checks that are installed: for the tests of a plugin.
+
+    `options` are settings by their names (only=["…"]).
+
+    Raises:
+        UserError: an option that cannot be used.
+    """
+    from checker.audit import audit_organisation
+    from checker.runner import NoProgress
+    from checker.secrets import Secret
+
+    named = {name.replace("_", "-"): value for name, value in options.items()}
+    settings = load_settings({**_options(lab), **named}, None)
+    return audit_organisation(settings, Secret(lab.password), NoProgress(), lambda _report: ()).report
 
 
 def keep_lab(scenario: str, servers: int | None, faults: tuple[str, ...]) -> int:
