@@ -16,16 +16,17 @@ VIEW = server_view(made=shaken(LEAF, intermediate()))
 
 
 @pytest.mark.parametrize(
-    ("thumbprint", "services", "status"),
+    ("its_own", "services", "status"),
     [
-        (THUMBPRINT, ("IIS", "SMTP"), Status.PASS),
-        (THUMBPRINT, ("iis",), Status.PASS),
-        (THUMBPRINT, ("SMTP",), Status.FAIL),
-        (OTHER, ("IIS",), Status.FAIL),
+        (True, ("IIS", "SMTP"), Status.PASS),
+        (True, ("iis",), Status.PASS),
+        (True, ("SMTP",), Status.FAIL),
+        (False, ("IIS",), Status.FAIL),
     ],
 )
-def test_binding(thumbprint: str, services: tuple[str, ...], status: Status) -> None:
-    verdict = judge(installed(exchange_certificate(thumbprint, services=services)), collected(VIEW))
+def test_binding(its_own: bool, services: tuple[str, ...], status: Status) -> None:
+    known = exchange_certificate(THUMBPRINT if its_own else OTHER, services=services)
+    verdict = judge(installed(known), collected(VIEW))
     assert verdict.status is status
 
 
