@@ -51,6 +51,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = sysconfig.get_path("purelib", vars={"base": str(folder / ".venv")})
     here = f"{ROOT}\n{sysconfig.get_path('purelib')}\n"
     Path(library, "mapiready.pth").write_text(here, encoding="utf-8")
+    metadata = Path(library, "mapiready-0.1.0.dist-info", "METADATA")  # so that pip need not look for it
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: mapiready\nVersion: 0.1.0\n", encoding="utf-8")
     command = folder / ".venv/bin/mapiready"
     command.write_text(f"#!{folder}/.venv/bin/python\nfrom checker.cli import main\nmain()\n", encoding="utf-8")
     command.chmod(0o755)
@@ -68,7 +71,6 @@ def run(folder: Path, command: str) -> str:
         stdin=subprocess.DEVNULL,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHON"))},
-            "PIP_NO_DEPS": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             # "0" says yes: pip reads it the other way round.
             **({"PIP_NO_BUILD_ISOLATION": "0"} if find_spec("hatchling") and find_spec("editables") else {}),
