@@ -339,10 +339,16 @@ def explain(
     print_text(explain_text(find_checks(), check_id))
 
 
-@app.command(epilog="Example: mapiready render report.json --format html --output report.html")
+@app.command(
+    epilog="Examples:\n\n\b\n  mapiready render report.json --format html --output report.html\n"
+    "  mapiready render inside.json outside.json --output both.html"
+)
 def render(
     report: Annotated[
-        str, typer.Argument(metavar="REPORT.json", help="A JSON report of mapiready; - for standard input.")
+        list[str],
+        typer.Argument(
+            metavar="REPORT.json…", help="JSON reports of mapiready; - for standard input. Several views become one."
+        ),
     ],
     format: Annotated[  # noqa: A002 - the option's name
         list[str] | None,
@@ -354,15 +360,14 @@ def render(
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not show where files were written.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Make another format of a report that was kept as JSON."""
+    """Make another format of a report that was kept as JSON; put views from inside and outside into one report."""
     from checker.output import plan_output
     from checker.render import read_report, write_all
-    from checker.settings import KEYS
+    from checker.settings import parse_formats
+    from checker.views import merge
 
-    formats = KEYS["format"](format) if format else ()
-    assert isinstance(formats, tuple)
-    plan = plan_output(formats, output)
-    written = write_all(read_report(report), plan, verbose=verbose)
+    plan = plan_output(parse_formats(format or ()), output)
+    written = write_all(merge([read_report(name) for name in report]), plan, verbose=verbose)
     if not quiet:
         _say_written(written)
 

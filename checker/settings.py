@@ -7,7 +7,7 @@ option and never a key; `checker.secrets` says where it comes from.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -19,7 +19,16 @@ from checker.facts.run import MailboxMode, Vantage, VantagePoint
 from checker.results import FailOn, Stage
 from checker.waivers import Waiver, read_waivers
 
-__all__ = ["KEYS", "Authentication", "Scheme", "Settings", "SettingsError", "load_settings", "parse_vantage"]
+__all__ = [
+    "KEYS",
+    "Authentication",
+    "Scheme",
+    "Settings",
+    "SettingsError",
+    "load_settings",
+    "parse_formats",
+    "parse_vantage",
+]
 
 E = TypeVar("E", bound=Enum)
 
@@ -286,6 +295,17 @@ def load_settings(options: Mapping[str, object], config: Path | None, *, probe: 
         return _as_probe(settings)
     _check(settings)
     return settings
+
+
+def parse_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """The formats of --format, outside an audit.
+
+    Raises:
+        SettingsError: one of them is none.
+    """
+    parsed = _parse("format", formats, "--format") if formats else ()
+    assert isinstance(parsed, tuple)
+    return parsed
 
 
 def _parse(key: str, value: object, label: str) -> object:

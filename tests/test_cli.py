@@ -147,6 +147,7 @@ def test_the_demo_exits_0_and_says_what_check_would_have_given(tmp_path: Path) -
         (("demo", "--scenario", "none"), "none"),
         (("explain", "cert-name-cover"), "cert-names-cover"),
         (("render", "none.json"), "none.json"),
+        (("render", "none.json", "--format", "pdf"), "--format"),
         (("nonsense",), "nonsense"),
     ],
 )
