@@ -1,4 +1,4 @@
-"""One request on one connection by httpcore, the engine of httpx, over sockets that are ours.
+"""One request on one connection by httpx and its engine httpcore, over sockets that are ours.
 
 Sockets of our own for two reasons: a request is sent to the address that answered the handshake while URL, Host header
 and SNI keep the name; and whatever ends the request (a cancelled task too) closes the socket, which httpx's own
@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import httpcore
+import httpx
 
 from checker.network.parting import part
 
@@ -69,30 +70,31 @@ async def fetch(
         BadAnswerError: it was closed without an answer, or the answer is not HTTP.
     """
     backend = _Backend(address, address_port)
-    url = httpcore.URL(
-        scheme=b"https", host=host.encode("ascii"), port=None if port == 443 else port, target=path.encode("ascii")
-    )
     named = f"[{host}]" if ":" in host else host
-    sent = [("Host", named if port == 443 else f"{named}:{port}"), *headers]
-    if body is not None:
-        sent.append(("Content-Length", str(len(body))))
+    authority = named if port == 443 else f"{named}:{port}"
+    request = httpx.Request(
+        "GET" if body is None else "POST",
+        f"https://{authority}{path}",
+        headers=[("Host", authority), *headers],
+        content=body,
+    )
     begun = False
     try:
-        async with (
-            httpcore.AsyncConnectionPool(
-                ssl_context=_tls_context(), max_connections=1, max_keepalive_connections=0, network_backend=backend
-            ) as pool,
-            pool.stream("GET" if body is None else "POST", url, headers=sent, content=body) as response,
-        ):
+        # The caller has the deadline, of the whole: a time-out for each read lets a byte a second go on for ever.
+        client = httpx.AsyncClient(transport=_Transport(backend), trust_env=False, timeout=None)  # noqa: S113
+        async with client:
+            # A request made by hand goes out with these headers alone, and no redirect is followed.
+            response = await client.send(request, stream=True)
             begun = True
-            fields = tuple(_field(key, value) for key, value in response.headers[:_MOST_HEADERS])
+            fields = tuple(_field(key, value) for key, value in response.headers.raw[:_MOST_HEADERS])
             encodings = [value.strip().casefold() for key, value in fields if key == "content-encoding"]
             received, truncated = await _body(response, encodings, limit)
             if truncated:
                 backend.abort()
-            reason = bytes(response.extensions.get("reason_phrase", b"")).decode("latin-1")
-            version = bytes(response.extensions.get("http_version", b"HTTP/1.1")).decode("ascii", "replace")
-            return Answer(response.status, reason[:200], version, fields, received, truncated)
+            await response.aclose()
+            return Answer(
+                response.status_code, response.reason_phrase[:200], response.http_version, fields, received, truncated
+            )
     except (httpcore.RemoteProtocolError, httpcore.LocalProtocolError) as error:
         closed = begun or not backend.received
         raise BadAnswerError(str(error), closed=closed, begun=begun) from error
@@ -104,12 +106,12 @@ def _field(key: bytes, value: bytes) -> tuple[str, str]:
     return key.decode("latin-1").lower(), value[:_LONGEST_HEADER].decode("latin-1")
 
 
-async def _body(response: httpcore.Response, encodings: list[str], limit: int) -> tuple[bytes, bool]:
+async def _body(response: httpx.Response, encodings: list[str], limit: int) -> tuple[bytes, bool]:
     """The body as far as the limit, which holds before and after decompression."""
     unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if encodings in (["gzip"], ["x-gzip"], ["deflate"]) else None
     body = bytearray()
     received = 0
-    async for chunk in response.aiter_stream():
+    async for chunk in response.aiter_raw():
         received += len(chunk)
         if unpack is None:
             body += chunk
@@ -133,6 +135,48 @@ def _tls_context() -> ssl.SSLContext:
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
     return context
+
+
+# --- httpx over sockets of ours ---------------------------------------------------------------------------------------
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    """One connection for one request, through httpcore, which takes its sockets from a backend."""
+
+    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=_tls_context(), max_connections=1, max_keepalive_connections=0, network_backend=backend
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        sent = httpcore.Request(
+            method=request.method, url=url, headers=request.headers.raw, content=request.stream, extensions={}
+        )
+        response = await self._pool.handle_async_request(sent)
+        return httpx.Response(
+            response.status, headers=response.headers, stream=_Received(response), extensions=response.extensions
+        )
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+class _Received(httpx.AsyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._response.aiter_stream():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
 
 
 # --- sockets ----------------------------------------------------------------------------------------------------------
