@@ -65,7 +65,8 @@ OBJECTS: Final[Mapping[str, bytes]] = {
     "an object without types": b'<Obj RefId="0"><MS><S N="Name">EX01</S></MS></Obj>',
     "other kinds of values": b'<Obj RefId="0"><MS><I32 N="Name">5</I32><B N="Fqdn">true</B><DT N="Server">'
     b'2026-01-01T00:00:00Z</DT><BA N="Identity">AAAA</BA><Nil N="AdminDisplayVersion" />'
-    b'<Obj N="ServerRole" RefId="1"><LST><Nil /></LST></Obj><Db N="InternalUrl">NaN</Db><D N="MapiHttpEnabled">1E-28</D></MS></Obj>',
+    b'<Obj N="ServerRole" RefId="1"><LST><Nil /></LST></Obj><Db N="InternalUrl">NaN</Db>'
+    b'<D N="MapiHttpEnabled">1E-28</D></MS></Obj>',
     "10,000 levels": _deep(10_000),
     "10,000 levels of lists": _listed(10_000),
     "a cycle": b'<Obj RefId="0"><MS><Ref N="Name" RefId="0" /><Ref N="Fqdn" RefId="0" /><Ref N="Identity" RefId="0" />'
