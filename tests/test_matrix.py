@@ -50,12 +50,18 @@ BY_NAME_BEHIND_TLS = (
     "cert-chain-complete",
     "cert-in-date",
     "cert-expires-soon",
+    "cert-strong",
+    "tls-1-2-offered",
+    "tls-old-versions-refused",
 )
+COMPARED = ("endpoint-mapi-schemes", "endpoint-same-through-balancer", "endpoint-inactive-server-answers")
+"""What is told by comparing the name with the servers behind it."""
 MAPI_AND_RPC = (
     "endpoint-mapi-challenge",
     "endpoint-mapi-healthcheck",
     "endpoint-rpc-healthcheck",
     "endpoint-rpc-proxy",
+    *COMPARED,
 )
 BEHIND_CONNECTING = (*BY_NAME_BEHIND_TLS, *MAPI_AND_RPC)
 BOTH = (MAIL, AUTODISCOVER)
@@ -110,9 +116,9 @@ ROWS = [
     row("mapi-application-missing:EX02", of("EX02", "server-mapi-answers")),
     row("mapi-pool-stopped:EX02", of("EX02", "server-mapi-answers")),
     row("mapi-health-dropped:EX02", of("EX02", "server-mapi-answers")),
-    row("rpc-application-missing:EX02"),
-    row("rpc-pool-stopped:EX02"),
-    row("rpc-open:EX02"),
+    row("rpc-application-missing:EX02", of(MAIL, "endpoint-same-through-balancer")),
+    row("rpc-pool-stopped:EX02", of(MAIL, "endpoint-same-through-balancer")),
+    row("rpc-open:EX02", of(MAIL, "endpoint-same-through-balancer")),
     row("mapi-self-test-failed:EX02", of("EX02", "connectivity-mapi-self-test")),
     row("mapi-self-test-timed-out:EX02", [], ["connectivity-mapi-self-test"]),
     row("mapi-self-test-unknown:EX02", [], ["connectivity-mapi-self-test"]),
@@ -173,9 +179,13 @@ ROWS = [
     row(
         f"name-no-address:{AUTODISCOVER}",
         of(AUTODISCOVER, "name-resolves"),
-        ["endpoint-reachable", *BY_NAME_BEHIND_TLS],
+        ["autodiscover-reachable", "endpoint-reachable", *BY_NAME_BEHIND_TLS],
     ),
-    row(f"name-servfail:{AUTODISCOVER}", [], ["name-resolves", "endpoint-reachable", *BY_NAME_BEHIND_TLS]),
+    row(
+        f"name-servfail:{AUTODISCOVER}",
+        [],
+        ["name-resolves", "autodiscover-reachable", "endpoint-reachable", *BY_NAME_BEHIND_TLS],
+    ),
     row(f"name-refused:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING),
     row(f"name-reset:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING),
     row(f"name-silent:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING, options={"timeout": 1}),
@@ -183,17 +193,21 @@ ROWS = [
     row("name-round-robin"),
     row(
         "name-leads-to:mail.litware.test=OLD10",
-        ["endpoint-mapi-challenge mail.litware.test", "server-in-support OLD10"],
-        ["endpoint-mapi-healthcheck"],
+        [
+            "endpoint-mapi-challenge mail.litware.test",
+            "server-supports-mapi-http OLD10",
+            "server-in-support OLD10",
+        ],
+        ["endpoint-mapi-healthcheck", *COMPARED],
         scenario="mixed",
     ),
     # reverse proxies
     row("proxy"),
     row("proxy-strips-headers"),  # a hardened site: nothing is wrong with it
-    row("proxy-strips-challenge", of(MAIL, "endpoint-mapi-challenge", "endpoint-rpc-proxy")),
-    row("proxy-offers-basic-only", of(MAIL, "endpoint-mapi-challenge")),
+    row("proxy-strips-challenge", of(MAIL, "endpoint-mapi-challenge", "endpoint-rpc-proxy"), COMPARED),
+    row("proxy-offers-basic-only", of(MAIL, "endpoint-mapi-challenge"), COMPARED),
     *(
-        row(fault, of(MAIL, "endpoint-mapi-challenge"), ["endpoint-mapi-healthcheck"])
+        row(fault, of(MAIL, "endpoint-mapi-challenge"), ["endpoint-mapi-healthcheck", *COMPARED])
         for fault in (
             "proxy-mapi-403",
             "proxy-mapi-404",
@@ -203,7 +217,7 @@ ROWS = [
             "proxy-mapi-login-page",
         )
     ),
-    row("proxy-mapi-basic-only", of(MAIL, "endpoint-mapi-challenge"), ["endpoint-mapi-healthcheck"]),
+    row("proxy-mapi-basic-only", of(MAIL, "endpoint-mapi-challenge"), ["endpoint-mapi-healthcheck", *COMPARED]),
     row("proxy-nspi-403", of(MAIL, "endpoint-mapi-challenge")),
     row("proxy-mapi-health-403", of(MAIL, "endpoint-mapi-healthcheck")),
     row("proxy-mapi-health-other-body", of(MAIL, "endpoint-mapi-healthcheck")),
@@ -219,8 +233,8 @@ ROWS = [
     row("certificate-wildcard-too-deep", of("mail.emea.contoso.test", "cert-names-cover")),
     row("certificate-name-only-in-cn", of(MAIL, "cert-name-only-in-cn")),
     row("certificate-self-signed", both("cert-trusted")),
-    # A leaf that comes alone while the roots were given: what is missing is an intermediate, as far as one can tell.
-    row("certificate-unknown-root", both("cert-chain-complete"), ["cert-trusted"]),
+    row("certificate-unknown-root", both("cert-trusted")),  # the server itself does not trust it either
+    row("certificate-company-root", [], ["cert-trusted", "cert-chain-complete"]),
     row("certificate-wrong-usage", both("cert-trusted")),
     row("certificate-any-usage"),
     row("certificate-broken-signature", both("cert-trusted")),
@@ -231,7 +245,51 @@ ROWS = [
     row("certificate-expired-intermediate", both("cert-in-date")),
     row("certificate-expires-soon", both("cert-expires-soon")),
     row("certificate-rsa-2048"),
-    row("certificate-rsa-1024"),
+    row("certificate-rsa-1024", both("cert-strong")),
+    row("certificate-sha1", both("cert-strong")),
+    row("server-certificate-other:EX02", both("cert-same-on-all-servers")),
+    *(
+        row(
+            f"server-certificate-{bad}:EX02",
+            of("EX02", "cert-served-by-server"),
+            ["cert-same-on-all-servers"],
+        )
+        for bad in ("expired", "self-signed", "lacks-names", "intermediate-not-sent")
+    ),
+    row("server-certificate-not-bound:EX02", of("EX02", "cert-bound-to-iis"), ["cert-same-on-all-servers"]),
+    row("tls-old-versions:*", both("tls-old-versions-refused")),
+    row("tls-old-versions-only:*", both("tls-1-2-offered")),
+    # what a proxy or balancer changes
+    row("proxy-strips-negotiate", of(MAIL, "endpoint-mapi-schemes")),
+    row("proxy-adds-basic", of(MAIL, "endpoint-mapi-schemes")),
+    row("proxy-rewrites-host", of(MAIL, "endpoint-same-through-balancer")),
+    row("proxy-speaks-http-1-0", of(MAIL, "endpoint-same-through-balancer")),
+    row("proxy-pins-health"),
+    # Autodiscover
+    *(row(f"{scp}:EX02", of("Berlin", "autodiscover-scp-names")) for scp in ("scp-http", "scp-ip", "scp-own-name")),
+    row("scp-missing:EX02"),
+    row("autodiscover-pool-stopped:*", of("Contoso", "autodiscover-reachable")),
+    row("autodiscover-pool-stopped:EX02"),
+    *(
+        row(f"proxy-autodiscover-{page}:{AUTODISCOVER}", of("Contoso", "autodiscover-reachable"))
+        for page in ("403", "login-page", "login-redirect")
+    ),
+    # faults that mask each other
+    Row(
+        ("proxy-pins-health", "mapi-proxy-inactive:EX02"),
+        frozenset(
+            [
+                *of("EX02", "server-mapi-answers", "server-mapi-components-active"),
+                *of(MAIL, "endpoint-inactive-server-answers"),
+            ]
+        ),
+    ),
+    Row(
+        ("proxy", "server-certificate-expired:EX02"),
+        frozenset(of("EX02", "cert-served-by-server")),
+        frozenset({"cert-same-on-all-servers"}),
+    ),
+    Row(("name-round-robin", "mapi-pool-stopped:EX02"), frozenset(of("EX02", "server-mapi-answers"))),
     # remote PowerShell
     row("powershell-german"),
     row(
