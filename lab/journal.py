@@ -17,12 +17,15 @@ class Seen:
     path: str  # as sent, with its query
     headers: tuple[str, ...]  # names in lower case
     authorization: str | None  # "Basic", "Negotiate" …; None without the header
+    betrayed: bool = False  # something that is watched for stood in it
 
 
 class Journal:
     """Every request that was seen, in order; may be written and read from any thread."""
 
     def __init__(self) -> None:
+        self.watched: tuple[bytes, ...] = ()
+        """What no request should hold; of what is found, only that it was is kept."""
         self._lock = threading.Lock()
         self._entries: list[Seen] = []
 

@@ -241,7 +241,7 @@ async def respond(
             return
         if request is None:
             return
-        journal.add(_seen(listener, request))
+        journal.add(_seen(listener, request, journal.watched))
         response = await handler(request)
         if response is DROPPED:
             abort(writer)
@@ -300,7 +300,8 @@ async def _send(
     await writer.drain()
 
 
-def _seen(listener: str, request: Request) -> Seen:
+def _seen(listener: str, request: Request, watched: tuple[bytes, ...]) -> Seen:
+    whole = f"{request.target}\n{request.headers}".encode() + request.body
     authorization = request.first("authorization")
     return Seen(
         listener=listener,
@@ -308,6 +309,7 @@ def _seen(listener: str, request: Request) -> Seen:
         path=request.target,
         headers=tuple(name for name, _ in request.headers),
         authorization=authorization.partition(" ")[0] if authorization is not None else None,
+        betrayed=any(secret in whole for secret in watched),
     )
 
 

@@ -268,8 +268,19 @@ class _Adapter(HTTPAdapter):
                 response.close()
                 raise AnswerTooLargeError
         self._wire.received += len(body)
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            body = self._without_echo(request, response, body)
         extract_cookies_to_jar(self._cookies, request, response.raw)  # type: ignore[no-untyped-call]
         response.raw = _Body(body)
+
+    def _without_echo(
+        self, request: requests.PreparedRequest, response: requests.Response, body: bytearray
+    ) -> bytearray:
+        """What the library makes an exception's text of. Some servers and proxies show there what they were sent."""
+        if response.headers.get("content-type", "").casefold().startswith("text/"):
+            return bytearray()
+        sent = request.headers.get("Authorization", "").partition(" ")[2]
+        return body.replace(sent.encode("latin-1"), b"***") if sent else body
 
 
 # --- PSRP -------------------------------------------------------------------------------------------------------------
