@@ -99,7 +99,7 @@ async def _run(
         GivenNames: GivenNames(settings.name),
         MailboxScope: MailboxScope(settings.mailboxes),
         ServerSelection: ServerSelection(frozenset(settings.servers) or None),
-        Thresholds: Thresholds(certificate_days=settings.certificate_days),
+        Thresholds: Thresholds(settings.certificate_days, settings.build_table_days),
         type(trust): trust,
     }
     request = RunRequest(

@@ -144,6 +144,9 @@ def check(
     certificate_days: Annotated[
         str | None, typer.Option(help="Days before its end at which a certificate expires soon; default 30.")
     ] = None,
+    build_table_days: Annotated[
+        str | None, typer.Option(help="Age at which the table of builds no longer tells the newest; default 120.")
+    ] = None,
     no_waivers: Annotated[
         bool, typer.Option("--no-waivers", help="Count accepted findings as the failures that they are.")
     ] = False,
@@ -182,6 +185,7 @@ def check(
             "output": output,
             "now": now,
             "certificate-days": certificate_days,
+            "build-table-days": build_table_days,
             "waivers": False if no_waivers else None,
             "quiet": quiet or None,
             "verbose": verbose or None,

@@ -117,7 +117,7 @@ class Subject:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Two subjects with the same key are the same thing (names are compared as Windows does), seen from one place."""
+        """Subjects with the same key are the same thing, seen from one place (names are compared as Windows does)."""
         seen = f"\0{self.vantage}" if self.vantage else ""
         return (self.kind.value, self.name.casefold() + seen)
 

@@ -84,6 +84,7 @@ class Settings:
     output: str | None = None
     now: datetime | None = None
     certificate_days: int = 30
+    build_table_days: int = 120
     waiver: tuple[Waiver, ...] = ()
     waivers: bool = True
     quiet: bool = False
@@ -260,6 +261,7 @@ KEYS: Mapping[str, Callable[[object], object]] = {
     "output": _text,
     "now": _now,
     "certificate-days": _whole(1, 825),
+    "build-table-days": _whole(1, 3650),
     "waiver": read_waivers,
     "waivers": _yes_or_no,
     "quiet": _yes_or_no,

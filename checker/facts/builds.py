@@ -12,10 +12,7 @@ from enum import Enum
 
 from checker.facts.versions import Product, Version
 
-__all__ = ["MOST_DAYS", "Build", "BuildTable", "UpdateKind"]
-
-MOST_DAYS = 120
-"""How many days after its date the table is still trusted to hold the newest build; updates come every few months."""
+__all__ = ["Build", "BuildTable", "UpdateKind"]
 
 
 class UpdateKind(Enum):
@@ -86,6 +83,6 @@ class BuildTable:
             None,
         )
 
-    def too_old(self, now: datetime) -> bool:
-        """Whether builds may have come out since that the table does not hold."""
-        return now.astimezone(UTC).date() - self.as_of > timedelta(days=MOST_DAYS)
+    def too_old(self, now: datetime, days: int) -> bool:
+        """Whether builds may have come out since that the table does not hold: it is older than these days."""
+        return now.astimezone(UTC).date() - self.as_of > timedelta(days=days)

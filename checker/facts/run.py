@@ -67,9 +67,11 @@ class ServerSelection:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Settings that judge. `certificate_days` is the most days before expiry at which a certificate "expires soon"."""
+    """Settings that judge, in days: `certificate_days` before its end at the most a certificate "expires soon";
+    `build_table_days` old at the most the table of builds can say that a build is the newest."""
 
     certificate_days: int
+    build_table_days: int
 
 
 class MailboxMode(Enum):

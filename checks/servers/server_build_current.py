@@ -14,8 +14,8 @@ from checker import (
     not_applicable,
     passed,
 )
-from checker.facts.builds import MOST_DAYS, Build, BuildTable
-from checker.facts.run import Now
+from checker.facts.builds import Build, BuildTable
+from checker.facts.run import Now, Thresholds
 from checker.facts.server_builds import ServerBuild
 from checker.facts.versions import Product
 
@@ -32,8 +32,8 @@ INFO = CheckInfo(
         " now; hotfixes do not count. The full build comes from the header X-OWA-Version of the server itself. Where"
         " only AdminDisplayVersion is known, cumulative updates alone are judged, because it does not move with"
         " security updates, and the finding says so. A server with the newest build that the table knows is unknown"
-        f" once the table is older than {MOST_DAYS} days. An update of which the table knows the month only counts from"
-        " the month's end."
+        " once the table is older than --build-table-days (120). An update of which the table knows the month only"
+        " counts from the month's end."
     ),
     mend=(
         "Install the update on one server after another, each in maintenance; the cumulative update first, then its"
@@ -49,7 +49,7 @@ INFO = CheckInfo(
 
 
 @check(INFO)
-def judge(server: ServerBuild, table: BuildTable, now: Now) -> Verdict:
+def judge(server: ServerBuild, table: BuildTable, now: Now, thresholds: Thresholds) -> Verdict:
     """Fail when a newer update was out before now."""
     product = Product.of(server.version)
     newest = table.newest_before(now.at, product, cumulative_only=not server.exact)
@@ -69,12 +69,12 @@ def judge(server: ServerBuild, table: BuildTable, now: Now) -> Verdict:
             expected=f"{newest.label} ({newest.version}), out since {newest.released:%Y-%m}",
             remedy=[_update(server, table, newest)],
         )
-    if table.too_old(now.at):
+    if table.too_old(now.at, thresholds.build_table_days):
         return need(
             NotCollected(
                 Reason.TABLE_TOO_OLD,
                 f"{server.server.name} has {label}, the newest that the table of builds of {table.as_of} knows; the"
-                f" table is older than {MOST_DAYS} days, so newer ones may be out. Update mapiready.",
+                f" table is older than {thresholds.build_table_days} days, so newer ones may be out. Update mapiready.",
             )
         )
     return passed(f"has {label}, the newest {'build' if server.exact else 'cumulative update'}{unseen}", found=label)

@@ -27,11 +27,11 @@ HOUR = timedelta(hours=1)
 )
 def test_dates(first: timedelta, last: timedelta, days: int, status: Status) -> None:
     leaf = issue(by=intermediate(), first=first, last=last)
-    assert judge(served(leaf, intermediate()), NOW, Thresholds(days)).status is status
+    assert judge(served(leaf, intermediate()), NOW, Thresholds(days, 120)).status is status
 
 
 def test_an_intermediate_counts_too() -> None:
     soon = issue("Old Issuing CA", ca=True, by=root(), first=-2000 * DAY, last=10 * DAY)
-    verdict = judge(served(issue(by=soon), soon), NOW, Thresholds(30))
+    verdict = judge(served(issue(by=soon), soon), NOW, Thresholds(30, 120))
     assert verdict.status is Status.FAIL
     assert "Old Issuing CA" in verdict.summary

@@ -6,12 +6,15 @@ import pytest
 
 from checker import Advice, Reason, Status
 from checker.answers import NotCollectedError
-from checker.facts.run import Now
+from checker.facts.run import Now, Thresholds
 from checker.facts.server_builds import ServerBuild
 from checker.facts.servers import Version
 from checks.servers.server_build_current import judge
 from tests.factories import exchange_server
 from tests.factories_servers import NOW, TABLE
+
+
+DEFAULT = Thresholds(certificate_days=30, build_table_days=120)
 
 
 def on(number: str, *, exact: bool = True) -> ServerBuild:
@@ -38,32 +41,34 @@ def on(number: str, *, exact: bool = True) -> ServerBuild:
     ],
 )
 def test_build(server: ServerBuild, now: datetime, status: Status) -> None:
-    assert judge(server, TABLE, Now(now)).status is status
+    assert judge(server, TABLE, Now(now), DEFAULT).status is status
 
 
 def test_what_cannot_be_seen_is_said() -> None:
-    assert "security updates are not visible" in judge(on("15.2.2562.17", exact=False), TABLE, NOW).summary
-    assert "not visible" not in judge(on("15.2.2562.35"), TABLE, NOW).summary
+    assert "security updates are not visible" in judge(on("15.2.2562.17", exact=False), TABLE, NOW, DEFAULT).summary
+    assert "not visible" not in judge(on("15.2.2562.35"), TABLE, NOW, DEFAULT).summary
 
 
 def test_an_old_table_says_who_is_behind_but_not_who_is_current() -> None:
     later = Now(datetime(2026, 8, 1, tzinfo=UTC))
-    assert judge(on("15.2.2562.35"), TABLE, later).status is Status.FAIL
+    assert judge(on("15.2.2562.35"), TABLE, later, DEFAULT).status is Status.FAIL
     with pytest.raises(NotCollectedError, match="2026-04-02") as caught:
-        judge(on("15.2.2562.37"), TABLE, later)
+        judge(on("15.2.2562.37"), TABLE, later, DEFAULT)
     assert caught.value.not_collected.reason is Reason.TABLE_TOO_OLD
-    assert judge(on("15.2.2562.37"), TABLE, Now(datetime(2026, 7, 31, tzinfo=UTC))).status is Status.PASS  # day 120
+    assert (
+        judge(on("15.2.2562.37"), TABLE, Now(datetime(2026, 7, 31, tzinfo=UTC)), DEFAULT).status is Status.PASS
+    )  # day 120
 
 
 def test_an_update_after_the_end_of_support_says_what_it_takes() -> None:
-    (step,) = judge(on("15.2.1748.39"), TABLE, NOW).remedy
+    (step,) = judge(on("15.2.1748.39"), TABLE, NOW, DEFAULT).remedy
     assert isinstance(step, Advice)
     assert "Extended Security Updates" in step.text
-    (step,) = judge(on("15.2.2562.17"), TABLE, NOW).remedy
+    (step,) = judge(on("15.2.2562.17"), TABLE, NOW, DEFAULT).remedy
     assert isinstance(step, Advice)
     assert "Extended" not in step.text
 
 
 def test_a_product_without_builds_in_the_table() -> None:
     with pytest.raises(NotCollectedError):
-        judge(on("15.3.1.0"), TABLE, NOW)
+        judge(on("15.3.1.0"), TABLE, NOW, DEFAULT)
