@@ -67,8 +67,18 @@ def _of_name(name: Subject, group: tuple[MapiVirtualDirectory, ...]) -> Outcome:
             known.append((directory, methods))
     every = {method.casefold(): method for _, methods in known for method in methods}
     if len({frozenset(method.casefold() for method in methods) for _, methods in known}) > 1:
-        lacking = [(directory, methods) for directory, methods in known if len(_set(methods)) < len(every)]
-        remedy: list[Step] = [_add(directory, methods, every) for directory, methods in lacking]
+        # A step never makes a server offer less safe sign-ins than it did: Basic is not spread, only taken away by hand.
+        wanted = {key: method for key, method in every.items() if key != "basic"}
+        lacking = [(directory, methods) for directory, methods in known if not wanted.keys() <= _set(methods)]
+        remedy: list[Step] = [_add(directory, methods, wanted) for directory, methods in lacking]
+        with_basic = [directory.identity for directory, methods in known if "basic" in _set(methods)]
+        if 0 < len(with_basic) < len(known):
+            remedy.append(
+                Advice(
+                    "administrator",
+                    f"Basic is offered on {some(with_basic)} alone: take it away there when nobody needs it.",
+                )
+            )
         remedy.append(
             Advice("administrator", "To offer less instead, take it away on all of them: the same set is what counts.")
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from checker import Cmdlet, Missing, Status, Verdict
+from checker import Advice, Cmdlet, Missing, Status, Verdict
 from checks.virtual_directories.vdir_mapi_authentication_consistent import judge
 from tests.factories import UNKNOWN, collected, mapi_directory, missing_server
 
@@ -74,3 +74,13 @@ def test_without_a_name_it_does_not_arise() -> None:
     assert isinstance(verdict, Verdict)
     assert verdict.status is Status.NOT_APPLICABLE
     assert list(judge(collected(missing=(missing_server(),)))) == [missing_server()]
+
+
+def test_basic_is_never_spread() -> None:
+    installed = mapi_directory("EX01")
+    basic = mapi_directory("EX02", authentication_methods=("Basic",))
+    (verdict,) = judge(collected(installed, basic))
+    assert isinstance(verdict, Verdict)
+    (step,) = [step for step in verdict.remedy if isinstance(step, Cmdlet)]
+    assert dict(step.parameters)["Identity"] == basic.identity
+    assert any(basic.identity in step.text for step in verdict.remedy if isinstance(step, Advice))
