@@ -3,6 +3,7 @@
 from checker import Category, CheckInfo, Severity, Verdict, check, failed, need, passed
 from checker.facts.network import NameCertificates
 from checker.facts.run import Now
+from checker.x509 import Certificate
 from checks.certificates._words import day, renew, shown
 
 INFO = CheckInfo(
@@ -41,9 +42,11 @@ def judge(certificates: NameCertificates, now: Now) -> Verdict:
     leaf = need(certificates.leaf)
     chain = need(certificates.chain)
     wrong = [link for link in chain.dated if not link.valid_at(now.at)]
+    evidence = [("valid", validity(link)) for link in chain.dated]
     if not wrong:
         first = min(chain.dated, key=lambda link: link.not_after)
-        return passed(f"valid until {day(first.not_after)} ({shown(first)})", found=day(first.not_after))
+        summary = f"valid until {day(first.not_after)} ({shown(first)})"
+        return passed(summary, found=day(first.not_after), evidence=evidence)
     link = wrong[0]
     state = "is not valid yet" if now.at < link.not_before else "has expired"
     part = "the certificate" if link is leaf else "an intermediate of the certificate"
@@ -52,4 +55,10 @@ def judge(certificates: NameCertificates, now: Now) -> Verdict:
         found=[f"{each.label}: {day(each.not_before)} to {day(each.not_after)}" for each in wrong],
         expected=f"valid at {day(now.at)}",
         remedy=renew(link, certificates.name.host),
+        evidence=evidence,
     )
+
+
+def validity(link: Certificate) -> str:
+    """From when until when a certificate is valid, in the form that `reports.timeline` reads back."""
+    return f"{shown(link)} from {link.not_before.isoformat()} until {link.not_after.isoformat()}"

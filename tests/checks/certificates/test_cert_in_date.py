@@ -6,7 +6,7 @@ import pytest
 
 from checker import Status
 from checks.certificates.cert_in_date import judge
-from tests.factories_network import DAY, NOW, intermediate, issue, root, served
+from tests.factories_network import AT, DAY, HOST, NOW, intermediate, issue, root, served
 
 SECOND = timedelta(seconds=1)
 
@@ -42,3 +42,13 @@ def test_an_expired_certificate_that_nobody_needs_does_no_harm() -> None:
 
 def test_without_a_trusted_root_the_dates_still_count() -> None:
     assert judge(served(issue(last=-DAY)), NOW).status is Status.FAIL
+
+
+@pytest.mark.parametrize("last", [300 * DAY, -DAY])
+def test_the_dates_of_each_certificate_of_the_path_are_evidence(last: timedelta) -> None:
+    certificates = served(issue(by=intermediate(), last=last), intermediate())
+    leaf, issuer = judge(certificates, NOW).evidence
+    assert leaf[0] == issuer[0] == "valid"
+    assert leaf[1].startswith(f"{HOST} (thumbprint ")
+    assert leaf[1].endswith(f") from {(AT - 100 * DAY).isoformat()} until {(AT + last).isoformat()}")
+    assert issuer[1].startswith("Test Issuing CA (thumbprint ")
