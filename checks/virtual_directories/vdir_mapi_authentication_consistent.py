@@ -67,7 +67,7 @@ def _of_name(name: Subject, group: tuple[MapiVirtualDirectory, ...]) -> Outcome:
             known.append((directory, methods))
     every = {method.casefold(): method for _, methods in known for method in methods}
     if len({frozenset(method.casefold() for method in methods) for _, methods in known}) > 1:
-        # A step never makes a server offer less safe sign-ins than it did: Basic is not spread, only taken away by hand.
+        # A step never makes a server less safe than it was: Basic is not spread, only taken away by hand.
         wanted = {key: method for key, method in every.items() if key != "basic"}
         lacking = [(directory, methods) for directory, methods in known if not wanted.keys() <= _set(methods)]
         remedy: list[Step] = [_add(directory, methods, wanted) for directory, methods in lacking]
