@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -76,7 +77,7 @@ def audit_lab(lab: RunningLab, **options: object) -> Report:
 
 
 def keep_lab(scenario: str, servers: int | None, faults: tuple[str, ...]) -> int:
-    """Keeps a scenario running until Ctrl-C, with a configuration file for `mapiready check` beside it."""
+    """Keeps a scenario running until Ctrl-C (or SIGTERM), with a configuration file for `mapiready check` beside it."""
     import tempfile
 
     with _start(scenario, servers, faults) as lab, tempfile.TemporaryDirectory(prefix="mapiready-lab-") as folder:
@@ -87,6 +88,7 @@ def keep_lab(scenario: str, servers: int | None, faults: tuple[str, ...]) -> int
         config.write_text(_toml({**_options(lab), "password-file": str(password_file)}), encoding="utf-8")
         print(f"The lab runs {lab.scenario.title!r}: {lab.scenario.description}")  # noqa: T201 - this is the command's output
         print(f"Audit it from another terminal:\n\n  mapiready check --config {config}\n\nCtrl-C ends it.", flush=True)  # noqa: T201
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             while True:
                 time.sleep(3600)
