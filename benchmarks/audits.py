@@ -92,21 +92,27 @@ def against_the_shortest_schedule() -> Iterator[Measure]:
 
 
 def more_servers() -> Iterator[Measure]:
-    """Without latencies, so that nothing hides what the tool itself costs."""
-    times: dict[int, float] = {}
+    """Without latencies, so that nothing hides what the tool itself costs.
+
+    The processor time is the one to look at where other programs, or the lab itself, share the processors.
+    """
+    clock: dict[int, float] = {}
+    processor: dict[int, float] = {}
     peak = 0.0
     for servers in _MANY:
         done = audit(("--scenario", "large", "--servers", str(servers)))
         judged = len(done.report["servers"])
         if judged != servers:
             raise RuntimeError(f"{judged} of {servers} servers were judged")
-        times[servers] = done.child.seconds / servers
+        clock[servers] = done.child.seconds / servers
+        processor[servers] = done.child.processor_seconds / servers
         peak = done.child.peak_megabytes
     for fewer, more in pairwise(_MANY):
-        yield Measure(
-            f"time per server, {more} servers / {fewer} servers",
-            times[more] / times[fewer],
-            1.2,
-            detail=f"{times[more] * 1000:.0f} ms, {times[fewer] * 1000:.0f} ms",
-        )
+        for what, times in (("time", clock), ("processor time", processor)):
+            yield Measure(
+                f"{what} per server, {more} servers / {fewer} servers",
+                times[more] / times[fewer],
+                1.2,
+                detail=f"{times[more] * 1000:.0f} ms, {times[fewer] * 1000:.0f} ms",
+            )
     yield Measure(f"peak memory of the audit of {_MANY[-1]} servers", peak, 250, unit="MB")

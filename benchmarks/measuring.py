@@ -57,6 +57,7 @@ class Child:
     """What is known of a process that has ended."""
 
     seconds: float
+    processor_seconds: float
     peak_megabytes: float
     exit_code: int
 
@@ -82,7 +83,7 @@ def run(words: Sequence[str], environment: Mapping[str, str] | None = None) -> C
     seconds = time.perf_counter() - begun
     process.returncode = os.waitstatus_to_exitcode(status)
     in_bytes = used.ru_maxrss if sys.platform == "darwin" else used.ru_maxrss * 1024
-    return Child(seconds, in_bytes / 1e6, process.returncode)
+    return Child(seconds, used.ru_utime + used.ru_stime, in_bytes / 1e6, process.returncode)
 
 
 def told(words: Sequence[str]) -> dict[str, float]:
