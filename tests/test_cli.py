@@ -122,6 +122,24 @@ def test_files_are_written_and_named(healthy: tuple[RunningLab, list[str]], tmp_
     assert again.stdout == (tmp_path / "mapiready-report.html").read_text(encoding="utf-8")
 
 
+def test_quiet_does_not_say_where_files_are(healthy: tuple[RunningLab, list[str]], tmp_path: Path) -> None:
+    lab, words = healthy
+    done = mapiready("check", *words, "--quiet", "--output", str(tmp_path / "r.json"), MAPIREADY_PASSWORD=lab.password)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["readiness"] == "ready"
+
+
+def test_verbose_shows_what_passed(healthy: tuple[RunningLab, list[str]], tmp_path: Path) -> None:
+    lab, words = healthy
+    short = mapiready("check", *words, MAPIREADY_PASSWORD=lab.password).stdout
+    long = mapiready("check", *words, "--verbose", MAPIREADY_PASSWORD=lab.password).stdout
+    assert "vdir-mapi-present" not in short
+    assert long.count("vdir-mapi-present") == len(lab.scenario.servers)
+    saved = tmp_path / "r.json"
+    mapiready("check", *words, "--output", str(saved), MAPIREADY_PASSWORD=lab.password)
+    assert "vdir-mapi-present" in mapiready("render", str(saved), "--verbose").stdout
+
+
 def test_the_demo_exits_0_and_says_what_check_would_have_given(tmp_path: Path) -> None:
     done = mapiready("demo", "--scenario", "broken", "--output", str(tmp_path))
     assert done.returncode == 0, done.stderr
