@@ -50,7 +50,7 @@ class Observed:
 
 def observe(lab: RunningLab, **options: Any) -> Observed:
     """Runs the tool as `mapiready check` does, and sees to it that the deadline was held and no thread is left."""
-    settings = settings_for(lab, **{"timeout": 1, "deadline": 20, **options})
+    settings = settings_for(lab, **{"timeout": 8, "deadline": 25, **options})
     before = set(threading.enumerate())
     begun = time.monotonic()
     outcome = audit_organisation(settings, Secret(lab.password), NoProgress(), lambda _report: ())

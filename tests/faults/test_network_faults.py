@@ -68,21 +68,21 @@ ROWS = [
     dns(Resolution.NXDOMAIN, "does not exist, says the DNS server"),
     dns(Resolution.NO_ADDRESS, "has no address, says the DNS server"),
     dns(Resolution.SERVFAIL, "answered with an error (SERVFAIL", unknown=Reason.OTHER),
-    dns(Resolution.SILENT, "did not answer within 1 s", unknown=Reason.TIMED_OUT),
+    dns(Resolution.SILENT, "did not answer within 4 s", unknown=Reason.TIMED_OUT),
     dns(Resolution.GARBAGE, "DNS could not be asked", unknown=Reason.TIMED_OUT),
     dns(Resolution.LOOP, "DNS could not be asked", unknown=Reason.OTHER),
     wire(Wire.REFUSED, "refused the TCP connection"),
     wire(Wire.RESET, "reset"),
     wire(Wire.CLOSED, "closed this one during TLS"),
     wire(Wire.CUT, "closed this one during TLS"),
-    wire(Wire.SILENT, "did not answer the TLS handshake within 1 s"),
-    wire(Wire.TRICKLE, "did not answer the TLS handshake within 1 s"),
+    wire(Wire.SILENT, "did not answer the TLS handshake within 4 s"),
+    wire(Wire.TRICKLE, "did not answer the TLS handshake within 4 s"),
     wire(Wire.PLAIN_HTTP, "answers the TLS handshake in plain HTTP"),
     wire(Wire.GARBAGE, "something that is not TLS"),
     wire(Wire.ENDLESS, "refused the TLS handshake"),
-    mapi(Page.HANG, "did not finish its answer", "in 1 s"),
-    mapi(Page.TRICKLED_HEAD, "did not finish its answer", "in 1 s"),
-    mapi(Page.TRICKLED_BODY, "did not finish its answer", "in 1 s"),
+    mapi(Page.HANG, "did not finish its answer", "in 4 s"),
+    mapi(Page.TRICKLED_HEAD, "did not finish its answer", "in 4 s"),
+    mapi(Page.TRICKLED_BODY, "did not finish its answer", "in 4 s"),
     mapi(Page.DROPPED, "cut the connection"),
     mapi(Page.TRUNCATED, "ended the connection within its answer"),
     mapi(Page.NOT_HTTP, "not HTTP/1.1"),
@@ -134,7 +134,7 @@ def scenario() -> Scenario:
 def run() -> Iterator[Observed]:
     """One run over all of them."""
     with start(scenario()) as lab:
-        yield observe(lab, name=sorted(HOSTS), deadline=30)
+        yield observe(lab, name=sorted(HOSTS), timeout=4, deadline=40)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.host.partition(".")[0])
@@ -172,8 +172,8 @@ def test_everything_else_is_as_in_a_healthy_run(run: Observed, healthy: Mapping[
 
 
 def test_what_hangs_costs_its_own_time_only(run: Observed) -> None:
-    # Names that hang do so one beside the other: two steps of 1 s each (TLS, then a page), and not one for each name.
-    assert run.seconds < 8
+    # Names that hang do so one beside the other, a few steps of 4 s each, and not one after the other.
+    assert run.seconds < 5 * 4
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,7 @@ def test_what_hangs_costs_its_own_time_only(run: Observed) -> None:
     [
         ({"resolution": Resolution.SILENT}, "name-resolves"),
         ({"wire": Wire.TRICKLE}, "endpoint-reachable"),
-        ({"wire": Wire.SILENT}, "endpoint-reachable"),
         ({"proxy": Proxy("main", (Rule("/", Page.HANG),))}, "endpoint-mapi-challenge"),
-        ({"proxy": Proxy("main", (Rule("/", Page.TRICKLED_HEAD),))}, "endpoint-mapi-challenge"),
         ({"proxy": Proxy("main", (Rule("/", Page.TRICKLED_BODY),))}, "endpoint-mapi-challenge"),
     ],
     ids=str,
@@ -194,8 +192,8 @@ def test_the_run_ends_at_its_deadline(
     whole = load("healthy")
     host = whole.names[0].host
     with start(whole.with_name(replace(whole.name_of(host), **fault))) as lab:
-        seen = observe(lab, timeout=30, deadline=2)
-    assert seen.seconds < 2 + LATE
+        seen = observe(lab, timeout=30, deadline=5)
+    assert seen.seconds < 5 + LATE
     finding = seen.finding(check, host)
     assert (finding.status, finding.reason) == (Status.UNKNOWN, Reason.DEADLINE)
     assert "--deadline" in finding.summary
@@ -205,10 +203,10 @@ def test_the_run_ends_at_its_deadline(
 def test_a_server_that_hangs_costs_what_is_asked_of_it(healthy: Mapping[tuple[str, str], Finding]) -> None:
     whole = load("healthy")
     with start(whole.with_server(replace(whole.server("EX02"), wire=Wire.TRICKLE))) as lab:
-        seen = observe(lab)
+        seen = observe(lab, timeout=4)
     changed = changes(seen.report, healthy)
     assert seen.finding("server-mapi-answers", "EX02").status is Status.UNKNOWN
-    assert "did not answer the TLS handshake within 1 s" in seen.finding("server-mapi-answers", "EX02").summary
+    assert "did not answer the TLS handshake within 4 s" in seen.finding("server-mapi-answers", "EX02").summary
     assert {finding.status for finding in changed.values()} <= {Status.UNKNOWN, Status.PASS}
     lost = [finding for finding in changed.values() if finding.status is Status.UNKNOWN]
     assert all("ex02" in finding.summary.casefold() for finding in lost)

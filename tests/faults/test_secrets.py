@@ -258,7 +258,7 @@ def test_the_ticket_shows_nowhere(
     cache = Path(kerberos.environment["KRB5CCNAME"].removeprefix("FILE:"))
     with start(healthy(), powershell_faults=faults) as lab:
         port = 80 if scheme == "http" else lab.powershell_https_port
-        settings = settings_for(lab, timeout=2, deadline=10, user=None, auth="kerberos", scheme=scheme, port=port)
+        settings = settings_for(lab, timeout=8, deadline=25, user=None, auth="kerberos", scheme=scheme, port=port)
         watched = [form for ticket in tickets(cache) for form in forms(ticket)]
         assert watched
         lab.web_journal.watched = tuple(watched)
