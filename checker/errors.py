@@ -2,14 +2,18 @@
 
     MapireadyError
       ├─ UserError                  the user can mend it: exit code 2
-      │    ├─ SettingsError         an option or a key of the file        (checker.settings)
-      │    ├─ SelectionError        --only, --skip, an id                 (checker.runner)
-      │    └─ ReportFileError       a report file that cannot be read     (reports.json_report)
-      ├─ DeclarationError           a check or fact that is declared wrongly (checker.declare): exit code 4
-      └─ OutputError                a report that could not be written    (checker.output): exit code 4
+      │    ├─ SettingsError         an option or a key of the file            (checker.settings)
+      │    ├─ SelectionError        --only, --skip, an id                     (checker.runner)
+      │    ├─ TrustError            --ca-file                                 (checker.network.trust)
+      │    ├─ LabError              a scenario or fault of the lab            (checker.demo)
+      │    ├─ ViewsError            reports that are no views of one thing    (checker.views)
+      │    └─ ReportFileError       a report file that cannot be read         (reports.json_report)
+      ├─ DeclarationError           a check or fact that is declared wrongly  (checker.declare): exit code 4
+      └─ OutputError                a report that could not be written        (checker.output): exit code 4
 
-Inside, `NotCollectedError` (checker.answers) carries "could not be had" from a check to the runner, and `ClixmlError`
-(checker.powershell.clixml) "this is no CLIXML" from the reader to whoever asked.
+Others never leave the package that raises them: `NotCollectedError` carries "could not be had" from a check to the
+runner, `ClixmlError` "this is no CLIXML" from the reader to whoever asked, and those of checker.network and
+checker.powershell end where these turn the exceptions of libraries into a NotCollected.
 """
 
 from __future__ import annotations
