@@ -1,9 +1,14 @@
-"""How generated examples are made: the same few every time in `make test`, many and new ones in `make fuzz`."""
+"""How generated examples are made: the same few every time in `make test`, many and new ones in `make fuzz`. And the one
+KDC of a test process: two of them would fight for the same ports."""
 
 import os
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
+
+from tests.kdc import kdc, kerberos
+
+__all__ = ["kdc", "kerberos"]
 
 settings.register_profile("default", derandomize=True, max_examples=60, deadline=None, database=None)
 settings.register_profile(

@@ -1,8 +1,6 @@
 """A real Kerberos realm for tests: MIT's KDC on loopback, by k5test.
 
-Import both fixtures into a conftest:
-
-    from tests.kdc import kdc, kerberos  # noqa: F401
+tests/conftest.py alone imports both fixtures: imported twice they would be two KDCs on the same ports.
 
 `kdc` starts the realm once; `kerberos` is the realm with the process pointed at it for one test. Debian's packages are
 krb5-kdc, krb5-admin-server, krb5-user and libkrb5-dev; Python's are k5test and pypsrp[kerberos]. Where they are absent

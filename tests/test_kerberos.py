@@ -9,9 +9,7 @@ from checker.results import Readiness, Report, Status
 from checker.runner import NoProgress
 from checker.settings import load_settings
 from lab.organisation import RunningLab, start
-from tests.kdc import Kdc, kdc, kerberos
-
-__all__ = ["kdc", "kerberos"]
+from tests.kdc import Kdc
 
 
 def audited(lab: RunningLab, **changes: object) -> Report:

@@ -10,9 +10,8 @@ import pytest
 from checker.results import Finding
 from lab.organisation import start
 from tests.faults.observing import observe, open_sockets
-from tests.kdc import kdc, kerberos
 
-__all__ = ["healthy", "kdc", "kerberos", "nothing_is_left"]
+__all__ = ["healthy", "nothing_is_left"]
 
 
 @pytest.fixture(autouse=True)

@@ -20,9 +20,8 @@ from lab.pki import Authority
 from lab.powershell import Endpoint, start_endpoint
 from lab.scenario import Authentication as LabAuthentication
 from lab.scenario import PowerShell, Scenario, User, load
-from tests.kdc import kdc, kerberos
 
-__all__ = ["ALLOWED", "PASSWORD", "USER", "Source", "Start", "kdc", "kerberos"]
+__all__ = ["ALLOWED", "PASSWORD", "USER", "Source", "Start"]
 
 PASSWORD = "Canary-Passw0rd-7f3a"
 USER = User("CONTOSO\\audit", PASSWORD)

@@ -13,7 +13,6 @@ from checks.servers.server_build_current import judge
 from tests.factories import exchange_server
 from tests.factories_servers import NOW, TABLE
 
-
 DEFAULT = Thresholds(certificate_days=30, build_table_days=120)
 
 

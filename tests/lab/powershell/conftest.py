@@ -17,9 +17,8 @@ import pytest
 from lab.pki import Authority
 from lab.powershell import Endpoint, start_endpoint
 from lab.scenario import Authentication, PowerShell, Scenario, User, load
-from tests.kdc import kdc, kerberos
 
-__all__ = ["Starter", "kdc", "kerberos"]
+__all__ = ["Starter"]
 
 EVERY = frozenset(Authentication)
 USER = User("CONTOSO\\audit", "Lab-Passw0rd")
