@@ -172,9 +172,10 @@ def _time(span: timedelta) -> str:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400.0
-_BEFORE, _AFTER = 400 * _DAY, 800 * _DAY
-"""How far the axis goes at most: a root of twenty years must not squeeze a leaf of ninety days into a dot."""
-_LEAST = 45 * _DAY
+_LEAST_BEFORE, _LEAST_AFTER = 60 * _DAY, 365 * _DAY
+_MOST_BEFORE, _MOST_AFTER = 400 * _DAY, 1_100 * _DAY
+_LONG_LIFE = 1_200 * _DAY
+"""An authority of ten years must not squeeze a certificate of ninety days into a dot: it goes on beyond the axis."""
 _MOST_TICKS = 5
 _STEPS = (1, 2, 3, 4, 6, 12)
 
@@ -198,9 +199,10 @@ def _seconds(at: datetime) -> float:
 
 def _axis(validities: Iterable[Validity], judged_at: datetime) -> _Axis:
     now = _seconds(judged_at)
-    firsts, lasts = zip(*((_seconds(each.first), _seconds(each.last)) for each in validities), strict=True)
-    start = max(min(*firsts, now - _LEAST), now - _BEFORE)
-    end = min(max(*lasts, now + _LEAST), now + _AFTER)
+    lives = [(_seconds(each.first), _seconds(each.last)) for each in validities]
+    shorter = [(first, last) for first, last in lives if last - first <= _LONG_LIFE]
+    start = max(min([now - _LEAST_BEFORE, *(first for first, _ in shorter)]), now - _MOST_BEFORE)
+    end = min(max([now + _LEAST_AFTER, *(last for _, last in shorter)]), now + _MOST_AFTER)
     room = (end - start) / 50
     return _Axis(start - room, end + room, judged_at.year)
 

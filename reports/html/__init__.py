@@ -2,7 +2,8 @@
 
 The design is page.html.j2, page.css and page.js in this folder. Style and script are put into the page when it is
 rendered, and the policy allows exactly these two, by their hash. Every value that the template prints goes through
-`visible` and autoescape; only what `_command`, `_lines`, `_details` and `_inline` return is taken as it is.
+`visible` and autoescape; only what `_breakable`, `_command`, `_lines`, `_details` and `_inline` return is taken as it
+is.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from markupsafe import Markup, escape
 from checker.quoting import powershell_words
 from checker.results import Advice, Category, Cmdlet, Counts, Finding, Report, Severity, Status, Subject, SubjectKind
 from reports.text import EVIDENCE_LIMIT, duration, number_of, visible
+from reports.timeline import State, timeline
 from reports.view import (
     READINESS_TONE,
     Explanation,
@@ -110,6 +112,13 @@ _TONES = {
     Kind.PASSED: "good",
     Kind.NOT_APPLICABLE: "quiet",
 }
+_LOOKS = {
+    State.EXPIRED: ("bad", "\u2717"),
+    State.EARLY: ("open", "\u2717"),
+    State.SOON: ("warn", "!"),
+    State.VALID: ("good", "\u2713"),
+}
+"""Tone and sign of a certificate; the shape of its bar is by its state in the template."""
 _ICON_COLOURS = {"good": "#1a7037", "bad": "#b3261e", "open": "#6b3fa0"}
 
 
@@ -128,6 +137,8 @@ def render(report: Report, *, explanations: Mapping[str, Explanation] | None = N
         facts=facts_line(report),
         tiles=_tiles(report.counts),
         matrix=_matrix(report, plan),
+        timeline=timeline(report),
+        looks=_LOOKS,
         sections=tuple(_sections(report, plan)),
         explanations=explanations or {},
         statuses=[(status, _STATUSES[status]) for status in Status if _any(report, "status", status)],
@@ -147,6 +158,11 @@ def _command(step: Cmdlet) -> Markup:
         return escape(f"# {step.name}: too long to be shown ({length:,} characters); the JSON report has it")
     # A span each, because a browser would break a line after the hyphen of "-Identity".
     return Markup(" ").join(Markup("<span>{}</span>").format(word) for word in words)
+
+
+def _breakable(name: str) -> Markup:
+    """A name that a narrow column breaks before its dots rather than anywhere."""
+    return Markup("<wbr>.").join(visible(name).split("."))
 
 
 def _lines(text: str) -> Markup:
@@ -211,6 +227,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters.update({
+        "breakable": _breakable,
         "command": _command,
         "evidence": _lines,
         "details": _details,
