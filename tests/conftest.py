@@ -1,5 +1,5 @@
-"""How generated examples are made: the same few every time in `make test`, many and new ones in `make fuzz`. And the one
-KDC of a test process: two of them would fight for the same ports."""
+"""How generated examples are made: the same few every time in `make test`, many and new ones in `make fuzz`. And the
+one KDC of a test process: two of them would fight for the same ports."""
 
 import os
 
