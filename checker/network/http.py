@@ -81,10 +81,9 @@ async def fetch(
     begun = False
     try:
         # The caller has the deadline, of the whole: a time-out for each read lets a byte a second go on for ever.
-        client = httpx.AsyncClient(transport=_Transport(backend), trust_env=False, timeout=None)  # noqa: S113
-        async with client:
-            # A request made by hand goes out with these headers alone, and no redirect is followed.
-            response = await client.send(request, stream=True)
+        async with _Transport(backend) as transport:
+            # Not by a client: even one that follows no redirect reads where it leads, and fails where that is no URL.
+            response = await transport.handle_async_request(request)
             begun = True
             fields = tuple(_field(key, value) for key, value in response.headers.raw[:_MOST_HEADERS])
             encodings = [value.strip().casefold() for key, value in fields if key == "content-encoding"]
