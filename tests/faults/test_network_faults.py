@@ -134,7 +134,7 @@ def scenario() -> Scenario:
 def run() -> Iterator[Observed]:
     """One run over all of them."""
     with start(scenario()) as lab:
-        yield observe(lab, name=sorted(HOSTS), timeout=4, deadline=40)
+        yield observe(lab, name=sorted(HOSTS), timeout=8, deadline=80)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.host.partition(".")[0])
