@@ -400,6 +400,7 @@ class PsrpSession:
         """Sign in and make the shell. Raises whatever the libraries raise."""
         options = self.options
         self._wire.deadline = time.monotonic() + options.timeout
+        user, password = _credential(options)
         # Seconds are typed as int there, and may be broken.
         make: Any = _WSMan
         wsman = make(
@@ -408,8 +409,8 @@ class PsrpSession:
             ssl=options.tls,
             path=options.path.lstrip("/"),
             auth=options.auth,
-            username=options.user,
-            password=options.password.reveal() if options.password is not None else None,
+            username=user,
+            password=password,
             connection_timeout=options.timeout,
             read_timeout=options.timeout + 2,
             operation_timeout=max(1, math.floor(options.timeout)),
@@ -520,6 +521,18 @@ class PsrpSession:
         pool.connection.transport.encryption = None
         if isinstance(pool.connection.transport.session.auth, HTTPNegotiateAuth):
             pool.connection.transport.session.auth.contexts.clear()
+
+
+def _credential(options: SessionOptions) -> tuple[str | bytes | None, str | bytes | None]:
+    """User and password; for Basic in UTF-8 (RFC 7617) if there are letters that Latin-1 lacks, in which requests
+    writes it."""
+    user, password = options.user, options.password.reveal() if options.password is not None else None
+    if options.auth == "basic" and user is not None and password is not None:
+        try:
+            (user + password).encode("latin-1")
+        except UnicodeEncodeError:
+            return user.encode(), password.encode()
+    return user, password
 
 
 _MECHANISMS: Final = {"kerberos": "Kerberos", "ntlm": "NTLM"}
