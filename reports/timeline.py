@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from itertools import pairwise
 
 from checker.results import Finding, Report, Status
 from reports.text import number_of
 from reports.view import subject_text
 
-__all__ = ["LABEL", "Bar", "State", "Tick", "Timeline", "Validity", "parse", "timeline"]
+__all__ = ["LABEL", "MOST", "Bar", "State", "Tick", "Timeline", "Validity", "parse", "timeline"]
 
 LABEL = "valid"
 """The label of such evidence."""
@@ -176,7 +177,8 @@ _LEAST_BEFORE, _LEAST_AFTER = 60 * _DAY, 365 * _DAY
 _MOST_BEFORE, _MOST_AFTER = 400 * _DAY, 1_100 * _DAY
 _LONG_LIFE = 1_200 * _DAY
 """An authority of ten years must not squeeze a certificate of ninety days into a dot: it goes on beyond the axis."""
-_MOST_TICKS = 5
+_MARGIN, _GAP = 9, 20
+"""In percent: a date stands so far from the ends of the axis and from the next date, that a phone can show them all."""
 _STEPS = (1, 2, 3, 4, 6, 12)
 
 
@@ -208,15 +210,13 @@ def _axis(validities: Iterable[Validity], judged_at: datetime) -> _Axis:
 
 
 def _ticks(axis: _Axis) -> Iterator[Tick]:
-    months = [
-        datetime(year, month, 1, tzinfo=UTC)
-        for year in range(max(axis.year - 3, 1), min(axis.year + 4, 9999) + 1)
-        for month in range(1, 13)
-    ]
-    inside = [month for month in months if axis.start <= _seconds(month) <= axis.end]
+    years = range(max(axis.year - 3, 1), min(axis.year + 4, 9999) + 1)
+    months = [datetime(year, month, 1, tzinfo=UTC) for year in years for month in range(1, 13)]
+    inside = [month for month in months if _MARGIN <= axis.percent(month) <= 100 - _MARGIN]
     for step in _STEPS:
         chosen = [month for month in inside if (month.month - 1) % step == 0]
-        if len(chosen) <= _MOST_TICKS:
+        places = [axis.percent(month) for month in chosen]
+        if all(later - earlier >= _GAP for earlier, later in pairwise(places)):
             break
-    for month in chosen:
-        yield Tick(axis.percent(month), f"{month.year:04}-{month.month:02}")
+    for month, place in zip(chosen, places, strict=True):
+        yield Tick(place, f"{month.year:04}-{month.month:02}")
