@@ -31,7 +31,7 @@ def settings_for(lab: RunningLab, **options: Any) -> Settings:
             "nameserver": lab.nameserver,
             "resolve": list(lab.resolve),
             "now": lab.now,
-            "timeout": 5,
+            "timeout": 12,
             "deadline": 60,
             **{name.replace("_", "-"): value for name, value in options.items()},
         },

@@ -108,7 +108,7 @@ ROWS = [
     row("server-is-2010:EX03", of("EX03", "server-in-support")),
     row("server-refused:EX02", [], EX02_UNREACHED),
     row("server-reset:EX02", [], EX02_UNREACHED),
-    row("server-silent:EX02", [], EX02_UNREACHED),
+    row("server-silent:EX02", [], EX02_UNREACHED, options={"timeout": 4}),
     row("server-plain-http:EX02", [], EX02_UNREACHED),
     row("server-in-maintenance:EX02", of("EX02", "server-mapi-answers", "server-mapi-components-active")),
     row("mapi-proxy-inactive:EX02", of("EX02", "server-mapi-answers", "server-mapi-components-active")),
@@ -188,7 +188,7 @@ ROWS = [
     ),
     row(f"name-refused:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING),
     row(f"name-reset:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING),
-    row(f"name-silent:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING, options={"timeout": 1}),
+    row(f"name-silent:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING, options={"timeout": 4}),
     row(f"name-plain-http:{MAIL}", of(MAIL, "endpoint-reachable"), BEHIND_CONNECTING),
     row("name-round-robin"),
     row(
