@@ -122,7 +122,7 @@ def check(
     ] = None,
     sessions: Annotated[str | None, typer.Option(help="PowerShell sessions at once; default 4, at most 8.")] = None,
     timeout: Annotated[str | None, typer.Option(help="Seconds for one step; default 30.")] = None,
-    deadline: Annotated[str | None, typer.Option(help="Seconds for the whole run; default 600.")] = None,
+    deadline: Annotated[str | None, typer.Option(help="Seconds for the whole run; default 1800.")] = None,
     fail_on: Annotated[
         str | None,
         typer.Option(
@@ -230,7 +230,7 @@ def probe(
         typer.Option(help="Not this check or category. Repeatable.", autocompletion=completion.checks_and_categories),
     ] = None,
     timeout: Annotated[str | None, typer.Option(help="Seconds for one step; default 30.")] = None,
-    deadline: Annotated[str | None, typer.Option(help="Seconds for the whole run; default 600.")] = None,
+    deadline: Annotated[str | None, typer.Option(help="Seconds for the whole run; default 1800.")] = None,
     fail_on: Annotated[
         str | None,
         typer.Option(

@@ -78,7 +78,7 @@ class Settings:
     mailboxes: MailboxMode = MailboxMode.AUTO
     sessions: int = 4
     timeout: float = 30.0
-    deadline: float = 600.0
+    deadline: float = 1800.0
     fail_on: FailOn = FailOn.BLOCKER
     format: tuple[str, ...] = ()
     output: str | None = None
