@@ -1,21 +1,36 @@
 """How the URL of a MAPI directory is mended: with a name that is there already, and with the methods that are set."""
 
-from checker import Advice, Cmdlet, NotCollected
+from checker import Advice, Cmdlet, NotCollected, Reason
 from checker.facts.directories import MapiVirtualDirectory
 from checker.facts.urls import is_single_label, read_mapi_url, usable_host
 from checker.results import Step
 
-__all__ = ["first_host", "host_of", "set_url"]
+__all__ = ["OUTLOOK_METHODS", "WINDOWS", "first_host", "host_of", "set_url"]
+
+WINDOWS = frozenset({"ntlm", "negotiate", "windowsintegrated"})
+"""The methods, in lower case, one of which every Outlook can use."""
+
+OUTLOOK_METHODS = ("NTLM", "Negotiate")
+"""What is added where none of them is offered."""
 
 
 def set_url(directory: MapiVirtualDirectory, parameter: str, host: str | None) -> list[Step]:
     """The steps that give a directory its InternalUrl or ExternalUrl.
 
     Set-MapiVirtualDirectory wants IISAuthenticationMethods with each URL and replaces what there was, so the present
-    ones are repeated; when they are not known, or no name is (None), it is advice.
+    ones are repeated, with what vdir-mapi-authentication adds to them: whichever step is done last, none takes back
+    what another gave. When they are not known, leave that check in doubt, or no name is known (None), it is advice.
     """
     methods = directory.authentication_methods
     present = "those that are set" if isinstance(methods, NotCollected) else ", ".join(methods)
+    if not isinstance(methods, NotCollected):
+        names = {method.casefold() for method in methods}
+        if not names & WINDOWS:
+            methods = (
+                NotCollected(Reason.OTHER, "OAuth alone may be meant.")
+                if "oauth" in names
+                else (*methods, *OUTLOOK_METHODS)
+            )
     if host is not None and not isinstance(methods, NotCollected):
         url = f"https://{host}/mapi"
         return [

@@ -3,6 +3,7 @@
 from checker import Category, CheckInfo, Cmdlet, NotCollected, Severity, Verdict, check, failed, need, passed
 from checker.facts.directories import MapiVirtualDirectory
 from checker.facts.organisation import OrganizationConfig
+from checks.virtual_directories._remedies import OUTLOOK_METHODS, WINDOWS
 
 INFO = CheckInfo(
     id="vdir-mapi-authentication",
@@ -29,8 +30,6 @@ INFO = CheckInfo(
     ),
 )
 
-WINDOWS = frozenset({"ntlm", "negotiate", "windowsintegrated"})
-
 
 @check(INFO)
 def judge(directory: MapiVirtualDirectory, organization: OrganizationConfig | NotCollected) -> Verdict:
@@ -49,7 +48,7 @@ def judge(directory: MapiVirtualDirectory, organization: OrganizationConfig | No
             Cmdlet(
                 "Set-MapiVirtualDirectory",
                 Identity=directory.identity,
-                IISAuthenticationMethods=(*offered, "NTLM", "Negotiate"),
+                IISAuthenticationMethods=(*offered, *OUTLOOK_METHODS),
             )
         ],
     )

@@ -79,3 +79,17 @@ def test_without_a_name_or_the_methods_it_is_advice(
     (step,) = judge(directory, names).remedy
     assert isinstance(step, Advice)
     assert "IISAuthenticationMethods" in step.text
+
+
+def test_mending_the_url_takes_back_nothing_that_mending_the_methods_gave() -> None:
+    basic = mapi_directory(internal_url="http://mail.contoso.test/mapi", authentication_methods=("Basic",))
+    (step,) = judge(basic, NOTHING).remedy
+    assert isinstance(step, Cmdlet)
+    assert dict(step.parameters)["IISAuthenticationMethods"] == ("Basic", "NTLM", "Negotiate")
+
+
+def test_where_the_methods_are_in_doubt_too_it_is_advice() -> None:
+    modern = mapi_directory(internal_url="http://mail.contoso.test/mapi", authentication_methods=("OAuth",))
+    (step,) = judge(modern, NOTHING).remedy
+    assert isinstance(step, Advice)
+    assert "OAuth" in step.text
