@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 
 from checker.results import Counts, Finding, Readiness, Report, Severity, Stage, Status, Subject
@@ -151,13 +152,16 @@ _STAGES = {Stage.PREPARE: "prepare", Stage.VERIFY: "verify"}
 
 def facts_line(report: Report) -> tuple[str, ...]:
     """What was looked at, from where, for what and how long: the words behind the verdict."""
-    return (
+    facts = (
         report.organisation or "organisation not known",
         f"{number_of(len(report.servers), 'server')}, {number_of(len(report.names), 'name')}",
         f"seen from {report.vantage}",
         _STAGES[report.stage],
         duration(report.seconds),
     )
+    if abs(report.judged_at - report.started) < timedelta(hours=1):
+        return facts
+    return (*facts, f"dates as of {report.judged_at:%Y-%m-%d}")
 
 
 def count_words(counts: Counts) -> tuple[tuple[Kind, str], ...]:
