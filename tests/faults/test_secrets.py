@@ -11,7 +11,7 @@ import sys
 import traceback
 import urllib.parse
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -327,12 +327,11 @@ def test_the_command_shows_the_password_nowhere(password: str, given: str, tmp_p
             text=True,
         )
         with process:
-            while process.poll() is None:
+            while True:
                 shown.update(command_lines())
-                try:
+                with suppress(subprocess.TimeoutExpired):
                     out, err = process.communicate(timeout=0.05)
-                except subprocess.TimeoutExpired:
-                    continue
+                    break
         nobody_else_was_told(lab)
     assert process.returncode in ((1, 0, 3) if password == CANARY else (3,)), err
     written = [file.read_text() for file in (tmp_path / "out").iterdir()]
