@@ -82,15 +82,24 @@ def write_report(
     and no colour.
 
     Raises:
-        OutputError: a file could not be written; what could be shown on standard output has been.
+        OutputError: a file could not be written; the others have been, and the report is on standard output at least.
     """
     for name in plan.stdout:
         print_text(render(name, options))
     written = []
+    problems = []
     for name, path in plan.files:
         text = render(name, replace(options, width=100, colour=False, ascii_only=False))
-        write_atomically(path, text if text.endswith("\n") else text + "\n")
-        written.append(path)
+        try:
+            write_atomically(path, text if text.endswith("\n") else text + "\n")
+        except OutputError as error:
+            problems.append(str(error))
+        else:
+            written.append(path)
+    if problems:
+        if not plan.stdout:
+            print_text(render("terminal", options))
+        raise OutputError(" ".join(problems) + " The report is shown above instead.")
     return tuple(written)
 
 

@@ -59,6 +59,17 @@ def test_a_write_that_fails_leaves_the_old_file_and_says_where(tmp_path: Path) -
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
 
 
+def test_a_report_that_cannot_be_written_is_shown_and_the_others_are_written(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    gone, good = tmp_path / "gone" / "report.html", tmp_path / "report.json"
+    plan = OutputPlan((), (("html", gone), ("json", good)))
+    with pytest.raises(OutputError, match="gone"):
+        write_report(plan, lambda name, _options: f"the report as {name}", RenderOptions())
+    assert good.read_text(encoding="utf-8") == "the report as json\n"
+    assert capfd.readouterr().out == "the report as terminal\n"
+
+
 def test_a_pipe_gets_utf_8_whatever_the_locale() -> None:
     pipe = io.BytesIO()
     console = io.TextIOWrapper(pipe, encoding="cp1252")
