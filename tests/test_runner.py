@@ -208,6 +208,34 @@ def test_a_judge_of_a_set_of_which_nothing_was_seen_need_not_say_so() -> None:
     assert outcomes(audited([none_seen, disks_alike])) == [("disks-alike", "EX02", Status.UNKNOWN)]
 
 
+EX04 = Subject(SubjectKind.SERVER, "EX04")
+NOT_GIVEN = NotCollected(Reason.NOT_GIVEN, "look from outside")
+
+
+@pytest.mark.parametrize(
+    ("missing", "status", "readiness"),
+    [
+        ((Missing(EX04, NOT_GIVEN),), Status.NOT_RUN, Readiness.READY),
+        ((Missing(EX04, NOT_GIVEN), Missing(EX02, UNREACHABLE)), Status.UNKNOWN, Readiness.INCONCLUSIVE),
+    ],
+)
+@pytest.mark.parametrize("verdict", [passed("none is full"), not_applicable("there are no disks")])
+def test_what_could_not_be_looked_at_outweighs_what_lacks_an_input(
+    verdict: Verdict, missing: tuple[Missing, ...], status: Status, readiness: Readiness
+) -> None:
+    @fact()
+    def incomplete() -> Collected[Disk]:
+        return Collected((Disk("EX01", full=False),), missing)
+
+    @check(info("disks"))
+    def judge(disks: Collected[Disk]) -> Verdict:
+        return verdict
+
+    report = audited([incomplete, judge])
+    assert [finding.status for finding in report.findings] == [status]
+    assert report.readiness is readiness
+
+
 def test_an_empty_set_that_was_looked_at_is_not_applicable_once() -> None:
     @fact()
     def none() -> Collected[Disk]:

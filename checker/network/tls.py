@@ -139,7 +139,7 @@ class TlsClient:
             self._connection.do_handshake()
             self.done = True
         except SSL.WantReadError:
-            pass
+            self.done = False
         except SSL.Error as error:
             raise self._explained(error) from error
         return self._to_send()
