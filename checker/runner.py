@@ -373,8 +373,7 @@ def _refuse_unwritable(verdict: Verdict) -> None:
 def _weaken(draft: _Draft, check: Check, incomplete: Sequence[Missing]) -> _Draft:
     """Law 4: what a verdict over an incomplete set is worth."""
     weak = Status.PASS if check.info.over is Over.EVERY else Status.FAIL
-    # That a question does not arise is also said of all there is.
-    if not incomplete or draft.finding.status not in (weak, Status.NOT_APPLICABLE):
+    if not incomplete or draft.finding.status is not weak:
         return draft
     # One that could not be looked at outweighs those that only lack an input: these alone make a finding NOT_RUN.
     first = next((missing for missing in incomplete if missing.because.reason is not Reason.NOT_GIVEN), incomplete[0])
