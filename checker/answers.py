@@ -47,6 +47,7 @@ __all__ = [
     "PSValue",
     "Reason",
     "Resolved",
+    "Services",
     "Target",
     "TlsVersion",
     "need",
@@ -98,6 +99,10 @@ class Layer(Enum):
     CERTIFICATE = "certificate"  # a server, asked straight, serves a certificate that it should not
     MAPI = "mapi"  # HTTP on /mapi
     RPC = "rpc"  # HTTP on /rpc
+    TRUST = "trust"  # the certificate by name is none to send a credential to
+    SIGN_IN = "sign-in"  # the test account on /mapi
+    RPC_SIGN_IN = "rpc-sign-in"  # the test account on /rpc
+    AUTODISCOVER = "autodiscover"  # HTTP on Autodiscover
     SESSION = "session"  # remote PowerShell as a whole
     CMDLET = "cmdlet"
 
@@ -345,6 +350,15 @@ class HttpAnswer:
         return next(iter(self.all(name)), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The SRV records of a name: (host, port), the best first, hosts without trailing dot."""
+
+    name: str
+    targets: tuple[tuple[str, int], ...]
+    seconds: float
+
+
 @runtime_checkable
 class Network(Protocol):
     """Looks at hosts. Each answer is gathered once: asking twice gives the same. Never raises for a host's fault."""
@@ -368,4 +382,12 @@ class Network(Protocol):
 
     async def autodiscover(self, target: Target) -> HttpAnswer | NotCollected:
         """POST /autodiscover/autodiscover.xml, otherwise as `get`: the question that Outlook asks there."""
+        ...
+
+    async def plain(self, target: Target, path: str) -> HttpAnswer | NotCollected:
+        """GET over http without TLS, otherwise as `get`: where Outlook looks for a redirect. `target.port` is 80."""
+        ...
+
+    async def services(self, name: str) -> Services | NotCollected:
+        """The SRV records of a name (RFC 2782), best first. NOT_RESOLVED says that there are none."""
         ...

@@ -12,13 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from checker import __version__
+from checker.account import SignedIn, TestAccount
 from checker.answers import CmdletRunner, Network
 from checker.builds import load_builds
 from checker.debug_log import Both, DebugLog, open_debug_log
 from checker.facts.builds import BuildTable
 from checker.facts.run import GivenNames, MailboxScope, Now, ServerSelection, Thresholds, Vantage
+from checker.host import HostData
 from checker.network.live import LiveNetwork, NetworkSettings
 from checker.network.names import parse_nameserver, parse_resolve
+from checker.network.no_account import NoAccount
 from checker.network.trust import load_trust
 from checker.plugins import Registry, find_checks
 from checker.powershell.nothing import NoPowerShell
@@ -93,6 +96,9 @@ async def _run(
     given: dict[type, object] = {
         CmdletRunner: log.watch(shell, "powershell") if log else shell,
         Network: log.watch(network, "network") if log else network,
+        SignedIn: NoAccount(),
+        TestAccount: TestAccount(given=False, mailbox=None, schemes=()),
+        HostData: HostData(given=False, exports=(), missing=()),
         Now: Now(settings.now or started),
         Vantage: settings.vantage,
         BuildTable: load_builds(),

@@ -15,17 +15,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from checker.account import SignedIn, TestAccount
 from checker.answers import CmdletRunner, CmdletSpec, Network
 from checker.declare import Check, DeclarationError, FactSource, Need, read_check, read_fact
 from checker.facts.builds import BuildTable
 from checker.facts.run import GivenNames, MailboxScope, Now, ServerSelection, Thresholds, TrustStore, Vantage
+from checker.host import HostData
 
 __all__ = ["ENTRY_POINT_GROUP", "GIVEN", "Registry", "find_checks"]
 
 ENTRY_POINT_GROUP = "mapiready.checks"
 
 GIVEN: frozenset[type] = frozenset(
-    {BuildTable, CmdletRunner, GivenNames, MailboxScope, Network, Now, ServerSelection, Thresholds, TrustStore, Vantage}
+    {
+        BuildTable,
+        CmdletRunner,
+        GivenNames,
+        HostData,
+        MailboxScope,
+        Network,
+        Now,
+        ServerSelection,
+        SignedIn,
+        TestAccount,
+        Thresholds,
+        TrustStore,
+        Vantage,
+    }
 )
 """The sources and facts that a run is handed; everything else is made by a fact function."""
 
@@ -131,7 +147,7 @@ def _validate(new: Mapping[str, Check], facts: Mapping[type, FactSource]) -> Non
                 f"{check.module}: the check {check.info.id!r} is about more than one subject ({names})."
             )
         for need in check.needs:
-            if need.type in (CmdletRunner, Network):
+            if need.type in (CmdletRunner, Network, SignedIn):
                 raise DeclarationError(f"{check.module}: a check judges facts; {need.parameter!r} is a connection.")
             _meet(need, facts, check.module, ())
     for source in facts.values():
