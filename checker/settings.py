@@ -62,6 +62,11 @@ class Settings:
     server: tuple[str, ...]
     user: str | None = None
     password_file: Path | None = None
+    mailbox: str | None = None
+    account: str | None = None
+    account_password_file: Path | None = None
+    account_token_file: Path | None = None
+    account_ticket: bool = False
     auth: Authentication = Authentication.KERBEROS
     scheme: Scheme = Scheme.HTTP
     port: int | None = None
@@ -122,6 +127,16 @@ def _hosts(value: object) -> tuple[str, ...]:
         if usable_host(name) is None:
             raise ValueError(f"must be host names such as mail.contoso.com, without scheme or path; {name!r} is none")
     return names
+
+
+def _address(value: object) -> str:
+    from checker.facts.urls import usable_host
+
+    text = _text(value)
+    local, at, domain = text.rpartition("@")
+    if not at or not local or any(character.isspace() for character in text) or usable_host(domain) is None:
+        raise ValueError("must be the address of a mailbox, such as user@contoso.com")
+    return text
 
 
 def _path(value: object) -> Path:
@@ -239,6 +254,11 @@ KEYS: Mapping[str, Callable[[object], object]] = {
     "server": _texts,
     "user": _text,
     "password-file": _path,
+    "mailbox": _address,
+    "account": _text,
+    "account-password-file": _path,
+    "account-token-file": _path,
+    "account-ticket": _yes_or_no,
     "auth": _one_of(Authentication),
     "scheme": _one_of(Scheme),
     "port": _whole(1, 65535),
@@ -270,7 +290,8 @@ KEYS: Mapping[str, Callable[[object], object]] = {
 }
 """What may stand in the file and on the command line (with -- before it), and how each is read."""
 
-_PATHS = ("password-file", "ca-file", "debug")
+_PATHS = ("password-file", "account-password-file", "account-token-file", "ca-file", "debug")
+_SECRETS = ("password", "token", "secret")
 
 
 def load_settings(options: Mapping[str, object], config: Path | None, *, probe: bool = False) -> Settings:
@@ -329,10 +350,10 @@ def _read(config: Path) -> Mapping[str, object]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{config} is not TOML: {error}.") from error
     for key in content:
-        if "password" in key.replace("_", "-") and key != "password-file":
+        if key not in KEYS and any(word in key.casefold() for word in _SECRETS):
             raise SettingsError(
-                f"{config}: a password does not belong in this file; take password-file, MAPIREADY_PASSWORD or the"
-                " keyring of the operating system."
+                f"{config}: {key}: a secret does not belong in this file; take password-file, account-password-file,"
+                " account-token-file, the variables of the environment, or the keyring of the operating system."
             )
         if key not in KEYS:
             near = key.replace("_", "-").casefold()
@@ -344,11 +365,28 @@ def _read(config: Path) -> Mapping[str, object]:
 def _as_probe(settings: Settings) -> Settings:
     if not settings.name:
         raise SettingsError("Name at least one host to look at: mapiready probe mail.contoso.com.")
+    _check_account(settings)
     return replace(settings, server=(), user=None, password_file=None)
+
+
+def _check_account(settings: Settings) -> None:
+    given = {
+        "--account": settings.account,
+        "--account-password-file": settings.account_password_file,
+        "--account-token-file": settings.account_token_file,
+        "--account-ticket": settings.account_ticket or None,
+    }
+    for option, value in given.items():
+        if value is not None and settings.mailbox is None:
+            raise SettingsError(f"{option} is of no use without --mailbox ADDRESS, whose mailbox is to be reached.")
+    ways = [option for option, value in given.items() if value is not None and option != "--account"]
+    if len(ways) > 1:
+        raise SettingsError(f"{ways[0]} and {ways[1]} exclude each other: one credential signs in.")
 
 
 def _check(settings: Settings) -> None:
     """What is wrong only in combination."""
+    _check_account(settings)
     if not settings.server:
         raise SettingsError("Name at least one Exchange server to connect to: mapiready check SERVER.")
     for server in settings.server:

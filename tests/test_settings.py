@@ -54,7 +54,10 @@ def test_paths_in_the_file_are_relative_to_the_file(tmp_path: Path) -> None:
         ('auth = "digest"', "auth"),
         ("deadline = nan", "deadline"),
         ('port = "0"', "port"),
-        ("password = 'secret'", "a password does not belong"),
+        ("password = 'c4nary'", "a secret does not belong"),
+        ("account-token = 'c4nary'", "a secret does not belong"),
+        ("mailbox = 'user'", "mailbox"),
+        ("mailbox = 'user@mail box'", "mailbox"),
         ("ca_file = 'x'", "do you mean ca-file"),
         ("colour = 'red'", "colour"),
         ("server = [", "is not TOML"),
@@ -70,7 +73,7 @@ def test_an_error_of_the_file_names_the_file_and_the_key(tmp_path: Path, text: s
         load_settings(SERVER, file)
     assert str(file) in str(caught.value)
     assert named in str(caught.value)
-    assert "secret" not in str(caught.value)
+    assert "c4nary" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +84,12 @@ def test_an_error_of_the_file_names_the_file_and_the_key(tmp_path: Path, text: s
         ({**SERVER, "auth": "basic", "user": "x"}, "clear text"),
         ({**SERVER, "auth": "basic", "scheme": "https"}, "--user"),
         ({**SERVER, "password-file": "x"}, "--user"),
+        ({**SERVER, "account": "x"}, "--account"),
+        ({**SERVER, "account-ticket": True}, "--mailbox"),
+        (
+            {**SERVER, "mailbox": "u@contoso.test", "account-ticket": True, "account-token-file": "x"},
+            "exclude each other",
+        ),
         ({**SERVER, "timeout": "-1"}, "--timeout"),
         ({**SERVER, "path": "http://x/PowerShell"}, "--path"),
     ],
