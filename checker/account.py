@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
-from checker.answers import HttpAnswer, NotCollected, Target
+from checker.answers import HttpAnswer, NotCollected, Reason, Target
 
 __all__ = [
+    "NO_ACCOUNT",
     "AccountProof",
     "MapiConversation",
     "MapiEndpoint",
@@ -35,6 +36,11 @@ __all__ = [
     "TestAccount",
     "Timed",
 ]
+
+NO_ACCOUNT = NotCollected(
+    Reason.NOT_GIVEN, "Needs a test account: --mailbox ADDRESS, with its password, a token or a ticket."
+)
+"""Why a run without a test account does not know what takes one."""
 
 
 class SignInScheme(Enum):

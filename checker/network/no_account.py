@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checker.account import (
+    NO_ACCOUNT,
     AccountProof,
     MapiConversation,
     MapiEndpoint,
@@ -13,13 +14,9 @@ from checker.account import (
     SignInAt,
     SignInScheme,
 )
-from checker.answers import NotCollected, Reason, Target
+from checker.answers import NotCollected, Target
 
 __all__ = ["NO_ACCOUNT", "NoAccount"]
-
-NO_ACCOUNT = NotCollected(
-    Reason.NOT_GIVEN, "Needs a test account: --mailbox ADDRESS, with its password, a token or a ticket."
-)
 
 
 class NoAccount:
