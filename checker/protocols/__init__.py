@@ -1,4 +1,4 @@
-"""The protocols that Outlook speaks, without any I/O: bytes in, bytes out; no socket, no TLS, no clock, no facts.
+"""The protocols that Outlook speaks, without any I/O: bytes in, bytes out; no socket, no TLS, no clock.
 
     mapihttp        [MS-OXCMAPIHTTP]: PING, Connect, Disconnect, Bind, Unbind
     rpch            [MS-RPCH]: the echo of RPC over HTTP

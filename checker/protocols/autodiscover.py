@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
 from checker.answers import NotCollected, Reason
 
 __all__ = [
+    "MAPI_HTTP",
     "PATH",
     "AutodiscoverRequest",
     "PoxAction",
     "PoxAnswer",
     "PoxError",
     "PoxProtocol",
+    "mailbox_id",
+    "mapi_urls",
     "pox_request",
     "read_pox",
 ]
 
 PATH = "/autodiscover/autodiscover.xml"
+MAPI_HTTP = "mapihttp"
+"""The type of the protocol, in folded case."""
+
+_MAILBOX_ID = re.compile(
+    r"[?&]mailboxid=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}@[a-z0-9_.-]{1,255})(?=[&#]|$)", re.IGNORECASE
+)
 _REQUEST = "http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006"
 _RESPONSE = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a"
 
@@ -103,3 +113,26 @@ class PoxAnswer:
 def read_pox(body: bytes) -> PoxAnswer | NotCollected:
     """What the body of an answer says; NotCollected when it is no Autodiscover XML."""
     return NotCollected(Reason.MALFORMED, f"No Autodiscover XML ({len(body)} bytes).")
+
+
+def mapi_urls(answer: PoxAnswer) -> tuple[str, ...]:
+    """The URLs of MAPI over HTTP, each once: the mail store's, then the address book's."""
+    found = (
+        url
+        for protocol in answer.protocols
+        if protocol.type.casefold() == MAPI_HTTP
+        for url in (
+            protocol.mail_store_internal,
+            protocol.mail_store_external,
+            protocol.address_book_internal,
+            protocol.address_book_external,
+        )
+        if url is not None
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def mailbox_id(url: str) -> str | None:
+    """The MailboxId of an advertised URL, <guid>@contoso.test; None when it has none of that form."""
+    found = _MAILBOX_ID.search(url)
+    return found[1] if found else None
