@@ -10,6 +10,7 @@ An answer is 200 also when it failed: X-ResponseCode counts, and one that comes 
 
 from __future__ import annotations
 
+import html
 import re
 import struct
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from uuid import UUID
 
 from checker.account import MapiEndpoint
 from checker.answers import HttpAnswer, NotCollected, Reason
+from checker.facts.reading import shown
 
 __all__ = [
     "ConnectBody",
@@ -187,10 +189,35 @@ def _braced(guid: UUID) -> str:
 
 
 class ResponseCode(Enum):
-    """X-ResponseCode (2.2.3.3.3): its number, its meaning, what it hints at."""
+    """X-ResponseCode (2.2.3.3.3): its number, its meaning, and what to look at where it hints at something."""
 
     SUCCESS = (0, "success", "")
-    UNKNOWN_FAILURE = (1, "unknown failure", "")
+    UNKNOWN_FAILURE = (1, "unknown failure", "see the server's log, Logging\\MAPI Client Access")
+    INVALID_VERB = (2, "invalid verb", "something on the way changed the method of the request")
+    INVALID_PATH = (3, "invalid path", "something on the way rewrites the path")
+    INVALID_HEADER = (4, "invalid header", "something on the way changes headers")
+    INVALID_REQUEST_TYPE = (5, "invalid request type", "something on the way changes X-RequestType")
+    INVALID_CONTEXT_COOKIE = (6, "invalid context cookie", "something on the way changes or keeps cookies")
+    MISSING_HEADER = (7, "missing header", "something on the way takes out headers that begin with X-")
+    ANONYMOUS_NOT_ALLOWED = (
+        8,
+        "anonymous not allowed",
+        "anonymous access is on for the virtual directory, or something on the way signs in in the client's stead",
+    )
+    TOO_LARGE = (9, "too large", "")
+    CONTEXT_NOT_FOUND = (
+        10,
+        "context not found",
+        "the requests of one session reach several servers, or as several users",
+    )
+    NO_PRIVILEGE = (11, "no privilege", "the account may not use this endpoint")
+    INVALID_REQUEST_BODY = (12, "invalid request body", "something on the way changes the body")
+    MISSING_COOKIE = (13, "missing cookie", "something on the way takes out cookies")
+    RESERVED = (14, "reserved", "")
+    INVALID_SEQUENCE = (15, "invalid sequence", "something on the way sends requests twice, or two at a time")
+    ENDPOINT_DISABLED = (16, "endpoint disabled", "MAPI over HTTP is turned off for this endpoint or mailbox")
+    INVALID_RESPONSE = (17, "invalid response", "see the server's log, Logging\\MAPI Client Access")
+    ENDPOINT_SHUTTING_DOWN = (18, "endpoint shutting down", "the application pool is about to restart; ask again")
 
     def __init__(self, number: int, meaning: str, hint: str) -> None:
         self.number = number
@@ -263,9 +290,228 @@ class MapiAnswer:
 
 def read_answer(kind: str, answer: HttpAnswer) -> MapiAnswer | NotCollected:
     """What the answer to a request of this kind says; NotCollected when it is none of MAPI over HTTP."""
-    return NotCollected(Reason.MALFORMED, f"{kind} was answered by {answer.status}.")
+    host = answer.target.host
+    code = _number(answer.first("x-responsecode"))
+    if code is None:
+        return _not_mapi(kind, answer)
+    if code != 0:
+        return _answered(kind, answer, code, late=False, rest=_Rest((), (), None, _text_of_html(answer.body)))
+    read = _read_body(kind, answer.body)
+    if isinstance(read, str):
+        cut = f" after {len(answer.body)} bytes, where reading stopped" if answer.truncated else ""
+        return NotCollected(
+            Reason.MALFORMED,
+            f"{host} answered {kind} with success, but in a form that is not MAPI over HTTP: {read}{cut}.",
+        )
+    late = next((value for name, value in reversed(read.additional) if name == "x-responsecode"), None)
+    late_code = _number(late)
+    if late is not None and late_code is None:
+        return NotCollected(
+            Reason.MALFORMED, f"{host} ended its answer to {kind} with an X-ResponseCode that is no number."
+        )
+    return _answered(kind, answer, late_code or 0, late=late is not None, rest=read)
 
 
-def error_name(code: int) -> str:
-    """An ErrorCode with its name, where the specifications have one: "0x000003EB (ecUnknownUser)"."""
-    return f"0x{code:08X}"
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What stands in the body of an answer."""
+
+    tags: tuple[MetaTag, ...]
+    additional: tuple[tuple[str, str], ...]
+    body: MapiBody | None
+    diagnosis: str | None
+
+
+def _answered(kind: str, answer: HttpAnswer, code: int, *, late: bool, rest: _Rest) -> MapiAnswer:
+    additional = dict(rest.additional)
+    return MapiAnswer(
+        kind=kind,
+        code=code,
+        late=late,
+        tags=rest.tags,
+        additional=rest.additional,
+        body=rest.body,
+        diagnosis=rest.diagnosis,
+        elapsed=_number(additional.get("x-elapsedtime")),
+        started=additional.get("x-starttime"),
+        server_application=answer.first("x-serverapplication"),
+        expiration=_number(answer.first("x-expirationinfo")),
+        pending_period=_number(answer.first("x-pendingperiod")),
+    )
+
+
+def _not_mapi(kind: str, answer: HttpAnswer) -> NotCollected:
+    host = answer.target.host
+    if answer.first("x-responsecode") is not None:
+        return NotCollected(Reason.MALFORMED, f"{host} answered {kind} with an X-ResponseCode that is no number.")
+    if answer.status == 200:
+        return NotCollected(
+            Reason.MALFORMED,
+            f"{host} answered {kind} with 200, but without X-ResponseCode: it is not MAPI over HTTP that answered, or"
+            " something on the way takes out headers.",
+        )
+    return NotCollected(Reason.HTTP_ERROR, f"{host} answered {kind} with {answer.status}, and not as MAPI over HTTP.")
+
+
+def _read_body(kind: str, body: bytes) -> _Rest | str:
+    """The meta-tags, the additional headers, and what stands behind them; a text says what is wrong."""
+    if not body and kind == RequestKind.PING:
+        return _Rest((), (), None, None)
+    tags: list[MetaTag] = []
+    place = 0
+    while not tags or tags[-1] is not MetaTag.DONE:
+        line, place = _line(body, place)
+        tag = _TAGS.get(line) if line is not None else None
+        if tag is None:
+            return "it ends before DONE" if line is None else "it has something else where a meta-tag should stand"
+        tags.append(tag)
+        if len(tags) > _MOST_TAGS:
+            return f"it has more than {_MOST_TAGS} meta-tags"
+    additional: list[tuple[str, str]] = []
+    while True:
+        line, place = _line(body, place)
+        if not line:
+            break
+        name, colon, value = line.decode("latin-1").partition(":")
+        if not colon or not _COOKIE_NAME.fullmatch(name.strip()):
+            return "it has something else where additional headers should stand"
+        if len(additional) >= _MOST_ADDITIONAL:
+            return f"it has more than {_MOST_ADDITIONAL} additional headers"
+        additional.append((name.strip().casefold(), value.strip()))
+    if line is None and not (place == len(body) and kind == RequestKind.PING):
+        return "its additional headers do not end"
+    rest = body[place:]
+    if any(name == "x-responsecode" and _number(value) != 0 for name, value in additional):
+        return _Rest(tuple(tags), tuple(additional), None, _text_of_html(rest))
+    if kind == RequestKind.PING:
+        return _Rest(tuple(tags), tuple(additional), None, None)
+    read = _binary(kind, rest)
+    return read if isinstance(read, str) else _Rest(tuple(tags), tuple(additional), read, None)
+
+
+def _line(body: bytes, place: int) -> tuple[bytes | None, int]:
+    """The line that begins there, without its CRLF, and where the next one begins; None when it does not end, or not
+    within reason."""
+    end = body.find(b"\r\n", place, place + _LONGEST_LINE)
+    return (None, place) if end < 0 else (body[place:end], end + 2)
+
+
+class _ShortError(Exception):
+    """Control flow of `_Reader`: the bytes end before what should stand there."""
+
+
+class _Reader:
+    """Takes values from the front of the bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._place = 0
+
+    def take(self, count: int) -> bytes:
+        taken = self._data[self._place : self._place + count]
+        if len(taken) < count:
+            raise _ShortError
+        self._place += count
+        return taken
+
+    def number(self) -> int:
+        return int.from_bytes(self.take(4), "little")
+
+    def ascii(self) -> str:
+        end = self._data.find(b"\0", self._place)
+        if end < 0:
+            raise _ShortError
+        return self.take(end + 1 - self._place)[:-1].decode("ascii", "replace")
+
+    def utf16(self) -> str:
+        end = self._place
+        while (unit := self._data[end : end + 2]) != b"\0\0":
+            if len(unit) < 2:
+                raise _ShortError
+            end += 2
+        return self.take(end + 2 - self._place)[:-2].decode("utf-16-le", "replace")
+
+
+def _binary(kind: str, data: bytes) -> MapiBody | str:
+    """The body by the type of the request. Where it tells an error, what should follow may be left out."""
+    reader = _Reader(data)
+    status = error = None
+    connect: ConnectBody | None = None
+    guid: UUID | None = None
+    try:
+        status = reader.number()
+        if status == 0:
+            error = reader.number()
+            if kind == RequestKind.CONNECT:
+                connect = ConnectBody(reader.number(), reader.number(), reader.number(), reader.ascii(), reader.utf16())
+            elif kind == RequestKind.BIND:
+                guid = UUID(bytes_le=reader.take(16))
+        auxiliary = reader.take(reader.number())
+    except _ShortError:
+        if status is None or (status == 0 and not error):
+            return f"its body of {len(data)} bytes is too short for {kind}"
+        auxiliary = b""
+    return MapiBody(status, error, connect, guid, auxiliary)
+
+
+def _text_of_html(body: bytes) -> str | None:
+    """The words of a page, one line, bounded."""
+    page = body[:_MOST_OF_PAGE].decode("utf-8", "replace")
+    page = re.sub(r"<(script|style)\b[^>]*>.*?(</\1\s*>|$)", " ", page, flags=re.IGNORECASE | re.DOTALL)
+    return shown(html.unescape(re.sub(r"<[^>]*(>|$)", " ", page))) or None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and _NUMBER.fullmatch(text.strip()) else None
+
+
+_TAGS = {tag.value.encode(): tag for tag in MetaTag}
+_NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
+_MOST_TAGS = 10_000
+_MOST_ADDITIONAL = 100
+_LONGEST_LINE = 8192
+_MOST_OF_PAGE = 16384
+
+_ERRORS = {
+    # [MS-OXCRPC] 3.1.4.1, EcDoConnectEx, whose value Connect gives; [MS-OXCDATA] 2.4; [MS-OXCSTOR] 3.2.5.1.3
+    0x00000478: "ecWrongServer",
+    0x0000047F: "ecServerPaused",
+    0x000003EB: "ecUnknownUser",
+    0x000003EF: "ecUnknownCodePage",
+    0x000003F2: "ecLoginPerm",
+    0x000004DF: "ecClientVerDisallowed",
+    0x000004E0: "ecRpcHttpDisallowed",
+    0x000004E1: "ecCachedModeRequired",
+    0x0000050C: "ecMailboxInTransit",
+    0x000007D8: "ecProtocolDisabled",
+    0x0000096C: "ecMailboxDisabled",
+    0x00000970: "ecNotEncrypted",
+    0x80040110: "ecVersionMismatch",
+    0x80040111: "ecLoginFailure",
+    0x80070005: "ecAccessDenied",
+}
+_ADDRESS_BOOK_ERRORS = {
+    # [MS-OXNSPI] 2.2.1.2, with the numbers of [MS-OXCDATA] 2.4
+    0x80004005: "GeneralFailure",
+    0x80040102: "NotSupported",
+    0x8004010E: "OutOfResources",
+    0x8004010F: "NotFound",
+    0x80040111: "LogonFailed",
+    0x8004011E: "InvalidCodepage",
+    0x8004011F: "InvalidLocale",
+    0x80070005: "AccessDenied",
+    0x8007000E: "NotEnoughMemory",
+    0x80070057: "InvalidParameter",
+}
+
+
+def error_name(kind: str, code: int) -> str:
+    """The ErrorCode of a request of this kind, with its name where the specifications have one:
+    "0x000003EB (ecUnknownUser)"."""
+    own, other = (
+        (_ADDRESS_BOOK_ERRORS, _ERRORS)
+        if kind in (RequestKind.BIND, RequestKind.UNBIND)
+        else (_ERRORS, _ADDRESS_BOOK_ERRORS)
+    )
+    name = own.get(code) or other.get(code)
+    return f"0x{code:08X} ({name})" if name else f"0x{code:08X}"
