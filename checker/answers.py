@@ -20,13 +20,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 from uuid import UUID
 
 if TYPE_CHECKING:
     from checker.results import Subject
 
 __all__ = [
+    "NOT_GIVEN_ERROR",
     "Attempt",
     "CmdletAnswer",
     "CmdletCall",
@@ -222,6 +223,10 @@ class CmdletError:
     message: str
     target: str | None
     exception_types: tuple[str, ...]
+
+
+NOT_GIVEN_ERROR: Final = "mapiready.NotGiven"
+"""The `error_id` with which saved data say that they hold nothing of the target; `message` is a sentence of ours."""
 
 
 @dataclass(frozen=True, slots=True)

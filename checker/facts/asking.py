@@ -60,6 +60,9 @@ async def ask_each_server(
     unknown = [entry for entry in collected.missing if entry.because.reason is Reason.CMDLET_UNKNOWN]
     if unknown and not collected.items:
         return unknown_cmdlet(call(asked[0]), servers, since_name)
+    not_given = {entry.because for entry in collected.missing if entry.because.reason is Reason.NOT_GIVEN}
+    if len(not_given) == 1 and len(collected.missing) == len(asked) and not servers.missing:
+        return not_given.pop()  # One input that is lacking for all of them is told once.
     return Collected(collected.items, (*servers.missing, *collected.missing))
 
 

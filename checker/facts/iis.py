@@ -202,7 +202,14 @@ def _not_in_iis(answer: CmdletAnswer, server: str, directory: _Directory) -> Not
 
 def _mapi(directory: MapiVirtualDirectory, bag: Bag) -> MapiDirectoryInIis:
     methods = strings(bag, "IISAuthenticationMethods")
-    if methods == ():
+    if isinstance(methods, NotCollected) and methods.reason is Reason.PROPERTY_ABSENT:
+        # Saved data that hold one answer alone give its list to what is said of Active Directory.
+        methods = NotCollected(
+            Reason.NOT_GIVEN,
+            f"What IIS holds of IISAuthenticationMethods of {directory.identity} was not given apart from what Active"
+            f" Directory holds: it needs {bag.cmdlet} both with and without -ADPropertiesOnly.",
+        )
+    elif methods == ():
         methods = NotCollected(
             Reason.PROPERTY_ABSENT,
             f"{bag.cmdlet}, run by {bag.server}, gave an empty list of IISAuthenticationMethods for"

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from checker.answers import (
+    NOT_GIVEN_ERROR,
     CmdletAnswer,
     CmdletCall,
     CmdletError,
@@ -113,6 +114,8 @@ class ServerIndex:
 
 def missing_because(error: CmdletError, answer: CmdletAnswer, about: str) -> NotCollected:
     """A non-terminating error, as the reason why something is not known."""
+    if error.error_id == NOT_GIVEN_ERROR:
+        return NotCollected(Reason.NOT_GIVEN, error.message)
     return NotCollected(
         Reason.CMDLET_ERROR,
         f"{answer.call.name}, run by {answer.server}, reported an error about {about} ({shown(error.message)});"
