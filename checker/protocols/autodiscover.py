@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from checker.answers import NotCollected, Reason
+from checker.facts.reading import shown
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 __all__ = [
     "MAPI_HTTP",
@@ -29,6 +34,17 @@ MAPI_HTTP = "mapihttp"
 _MAILBOX_ID = re.compile(
     r"[?&]mailboxid=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}@[a-z0-9_.-]{1,255})(?=[&#]|$)", re.IGNORECASE
 )
+_ERRORS = {  # [MS-OXDSCLI], ErrorCode
+    "500": "the address cannot be found",
+    "501": "the address is known, but has no configuration",
+    "600": "the question was not well-formed: something on the way changed it",
+    "601": "settings of the kind asked for are not given",
+    "602": "the address is known, but its configuration has errors",
+    "603": "an internal error of Autodiscover",
+}
+_LARGEST = 1 << 20
+_LONGEST = 4096
+_MOST_PROTOCOLS = 100
 _REQUEST = "http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006"
 _RESPONSE = "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a"
 
@@ -71,10 +87,15 @@ class PoxAction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PoxError:
-    """<Error>: the code, and the server's words."""
+    """<Error>: the code, and the server's words, which are localised."""
 
     code: str
     message: str
+
+    @property
+    def meaning(self) -> str:
+        """What the code means."""
+        return _ERRORS.get(self.code, "an error that the specification does not know")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +132,89 @@ class PoxAnswer:
 
 
 def read_pox(body: bytes) -> PoxAnswer | NotCollected:
-    """What the body of an answer says; NotCollected when it is no Autodiscover XML."""
-    return NotCollected(Reason.MALFORMED, f"No Autodiscover XML ({len(body)} bytes).")
+    """What the body of an answer says; NotCollected when it is no Autodiscover XML.
+
+    Elements are known by their names alone: servers differ in the namespaces. DTDs, entities and what lies outside the
+    document are refused.
+    """
+    from defusedxml.ElementTree import ParseError, fromstring
+
+    if len(body) > _LARGEST:
+        return _no_answer(f"it has {len(body)} bytes, more than is read")
+    try:
+        root = fromstring(body, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    except (ParseError, ValueError, LookupError):
+        return _no_answer("it is no well-formed XML, or holds what none should")
+    if _name(root) != "autodiscover":
+        return _no_answer(f"its outermost element is {shown(_name(root), 40)}")
+    response = _child(root, "response")
+    if response is None:
+        return _no_answer("it holds no Response")
+    account = _child(response, "account")
+    for place in (response, account):
+        error = _child(place, "error")
+        if error is not None:
+            return _failed(PoxError(_text(error, "errorcode") or "", shown(_text(error, "message") or "")))
+    if account is None:
+        return _no_answer("it holds neither Account nor Error")
+    user = _child(response, "user")
+    protocols = [each for each in account if _name(each) == "protocol"]
+    return PoxAnswer(
+        display_name=_text(user, "displayname"),
+        legacy_dn=_text(user, "legacydn"),
+        address=_text(user, "autodiscoversmtpaddress"),
+        action=_action(_text(account, "action")),
+        redirect_address=_text(account, "redirectaddr"),
+        redirect_url=_text(account, "redirecturl"),
+        protocols=tuple(_protocol(each) for each in protocols[:_MOST_PROTOCOLS]),
+        error=None,
+    )
+
+
+def _no_answer(why: str) -> NotCollected:
+    return NotCollected(Reason.MALFORMED, f"What came is no answer of Autodiscover: {why}.")
+
+
+def _failed(error: PoxError) -> PoxAnswer:
+    return PoxAnswer(None, None, None, None, None, None, (), error)
+
+
+def _protocol(element: Element) -> PoxProtocol:
+    """A Protocol of the account; those within Internal and External of WEB are none."""
+    store, book = _child(element, "mailstore"), _child(element, "addressbook")
+    attributes = {name.rpartition("}")[2].casefold(): value for name, value in element.attrib.items()}
+    return PoxProtocol(
+        type=attributes.get("type", "").strip() or _text(element, "type") or "",
+        version=attributes.get("version"),
+        mail_store_internal=_text(store, "internalurl"),
+        mail_store_external=_text(store, "externalurl"),
+        address_book_internal=_text(book, "internalurl"),
+        address_book_external=_text(book, "externalurl"),
+        server=_text(element, "server"),
+        auth_package=_text(element, "authpackage"),
+        cert_principal_name=_text(element, "certprincipalname"),
+        ssl=_text(element, "ssl"),
+    )
+
+
+def _action(text: str | None) -> PoxAction | None:
+    return next((action for action in PoxAction if text and action.value.casefold() == text.casefold()), None)
+
+
+def _name(element: Element) -> str:
+    """The local name, in folded case."""
+    return element.tag.rpartition("}")[2].casefold()
+
+
+def _child(element: Element | None, name: str) -> Element | None:
+    return None if element is None else next((child for child in element if _name(child) == name), None)
+
+
+def _text(element: Element | None, name: str) -> str | None:
+    """The text of a child; None without it, and when it is empty or longer than any."""
+    child = _child(element, name)
+    text = (child.text or "").strip() if child is not None else ""
+    return text if text and len(text) <= _LONGEST else None
 
 
 def mapi_urls(answer: PoxAnswer) -> tuple[str, ...]:

@@ -63,18 +63,9 @@ def is_echo_packet(body: bytes) -> bool:
     """The Echo RTS PDU (2.2.4.48): the header of 20 bytes (2.2.3.6.1), no commands."""
     if len(body) != 20:
         return False
-    version, _, kind, flags, drep, length, auth, call, rts_flags, commands = struct.unpack("<BBBB4sHHIHH", body)
-    return (version, kind, flags, drep, length, auth, call, rts_flags, commands) == (
-        5,
-        _RTS,
-        _WHOLE,
-        _LITTLE_ENDIAN,
-        20,
-        0,
-        0,
-        _FLAG_ECHO,
-        0,
-    )
+    version, minor, kind, flags, drep, length, auth, call, rts_flags, commands = struct.unpack("<BBBB4sHHIHH", body)
+    fixed = (version, kind, flags, drep, length, auth, call, rts_flags, commands)
+    return minor in (0, 1) and fixed == (5, _RTS, _WHOLE, _LITTLE_ENDIAN, 20, 0, 0, _FLAG_ECHO, 0)
 
 
 def rpc_error(answer: HttpAnswer) -> int | None:
