@@ -1,4 +1,4 @@
-"""Asks for the addresses of a host: a given DNS server, or the system's own resolver."""
+"""Asks for the addresses of a host and for SRV records: a given DNS server, or the system's own resolver."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import threading
 from dataclasses import dataclass
 
 from checker.answers import Layer, NotCollected, Reason
+from checker.facts.urls import usable_host
 
-__all__ = ["ask_name_server", "ask_system", "not_resolved"]
+__all__ = ["ask_for_services", "ask_name_server", "ask_system", "not_resolved"]
 
 # What getaddrinfo says of a name that does not exist or has no address. Windows has numbers of its own
 # (WSAHOST_NOT_FOUND, WSANO_DATA), glibc two that other systems lack (EAI_NODATA, EAI_ADDRFAMILY).
@@ -65,6 +66,46 @@ async def _records(resolver: object, host: str, kind: str) -> tuple[str, ...] | 
     except (dns.exception.DNSException, OSError) as error:
         return _not_asked(Reason.OTHER, host, f"{server}: {type(error).__name__}")
     return tuple(str(record.address) for record in answer.rrset or ())
+
+
+async def ask_for_services(
+    name: str, server: tuple[str, int] | None, seconds: float
+) -> tuple[tuple[str, int], ...] | NotCollected:
+    """The SRV records of a name (RFC 2782), best first, from one DNS server or those that this machine is set to.
+
+    A target of "." says that there is no such service; one that is no host name is left out.
+    """
+    import dns.asyncresolver
+    import dns.exception
+    import dns.resolver
+
+    try:
+        resolver = dns.asyncresolver.Resolver(configure=server is None)
+    except (dns.exception.DNSException, OSError):
+        return NotCollected(
+            Reason.NOT_SUPPORTED_HERE,
+            f"The SRV records of {name} could not be asked for: which DNS servers this machine uses is not known; give"
+            " one with --nameserver.",
+            Layer.RESOLVE,
+        )
+    if server is not None:
+        resolver.nameservers, resolver.port = [server[0]], server[1]
+    resolver.lifetime = seconds
+    asked = f"the DNS server {server[0]}" if server is not None else "this machine's DNS server"
+    try:
+        answer = await resolver.resolve(f"{name}.", "SRV", raise_on_no_answer=False, search=False)
+    except dns.resolver.NXDOMAIN:
+        return not_resolved(name, f"does not exist, says {asked}")
+    except dns.exception.Timeout:
+        return _not_asked(Reason.TIMED_OUT, name, f"{asked} did not answer within {seconds:g} s")
+    except dns.resolver.NoNameservers:
+        return _not_asked(Reason.OTHER, name, f"{asked} answered with an error (SERVFAIL, REFUSED or the like)")
+    except (dns.exception.DNSException, OSError) as error:
+        return _not_asked(Reason.OTHER, name, f"{asked}: {type(error).__name__}")
+    records = sorted(answer.rrset or (), key=lambda record: (record.priority, -record.weight))
+    hosts = [(usable_host(str(record.target).removesuffix(".")), int(record.port)) for record in records]
+    found = tuple((host, port) for host, port in hosts if host is not None and port)
+    return tuple(dict.fromkeys(found)) or not_resolved(name, f"has no SRV record with a host, says {asked}")
 
 
 # --- the system's resolver --------------------------------------------------------------------------------------------

@@ -1,31 +1,38 @@
-"""One request on one connection by httpx and its engine httpcore, over sockets that are ours.
+"""Requests by httpx and its engine httpcore, over sockets that are ours.
 
 Sockets of our own for two reasons: a request is sent to the address that answered the handshake while URL, Host header
 and SNI keep the name; and whatever ends the request (a cancelled task too) closes the socket, which httpx's own
 backend leaves open when it is cancelled during a TLS handshake.
+
+    Channel     requests to one address, one after the other, on one connection as long as the peer keeps it
+    fetch       one request on a connection of its own, with a certificate that nobody verifies
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 import zlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import httpcore
 import httpx
 
 from checker.network.parting import part
 
-__all__ = ["Answer", "BadAnswerError", "fetch"]
+__all__ = ["Answer", "BadAnswerError", "Channel", "Stage", "fetch"]
 
 _CHUNK = 1 << 14
 _MOST_HEADERS = 100
 _LONGEST_HEADER = 8192
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 class BadAnswerError(Exception):
@@ -35,6 +42,14 @@ class BadAnswerError(Exception):
         super().__init__(text)
         self.closed = closed
         self.begun = begun
+
+
+class Stage(Enum):
+    """How far a connection has come."""
+
+    CONNECT = "connect"
+    TLS = "tls"
+    HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +74,10 @@ async def fetch(
     headers: Iterable[tuple[str, str]],
     limit: int,
     body: bytes | None = None,
+    tls: bool = True,
 ) -> Answer:
-    """GET https://host:port/path from the address, or POST where there is a body to send. Redirects are not followed,
-    certificates not verified.
+    """GET https://host:port/path from the address, or POST where there is a body to send; http without `tls`.
+    Redirects are not followed, certificates not verified.
 
     Has no deadline of its own.
 
@@ -69,36 +85,113 @@ async def fetch(
         OSError: the connection could not be made or was cut (ssl.SSLError when TLS failed).
         BadAnswerError: it was closed without an answer, or the answer is not HTTP.
     """
-    backend = _Backend(address, address_port)
-    named = f"[{host}]" if ":" in host else host
-    authority = named if port == 443 else f"{named}:{port}"
-    request = httpx.Request(
-        "GET" if body is None else "POST",
-        f"https://{authority}{path}",
-        headers=[("Host", authority), *headers],
-        content=body,
-    )
-    begun = False
-    try:
-        # The caller has the deadline, of the whole: a time-out for each read lets a byte a second go on for ever.
-        async with _Transport(backend) as transport:
+    context = _verifies_nothing() if tls else None
+    channel = Channel(host, port, address=address, address_port=address_port, tls=context, limit=limit, keep=False)
+    async with channel:
+        return await channel.send("GET" if body is None else "POST", path, headers, body)
+
+
+class Channel:
+    """Requests to https://host:port (http where `tls` is None) at one address, one after the other.
+
+    With `keep` they share a connection, and a new one is made when the peer has closed it: `opened` counts them.
+    `stage` is how far the last one has come, `certificate` its leaf in DER, `connecting` and `shaking` the seconds
+    that TCP and TLS took. `sent` says whether anything of the last request went out. Use it as a context, which
+    closes what is open.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        address: str,
+        address_port: int,
+        tls: ssl.SSLContext | None,
+        limit: int,
+        keep: bool = True,
+    ) -> None:
+        self._scheme = "http" if tls is None else "https"
+        named = f"[{host}]" if ":" in host else host
+        self._authority = named if port == _DEFAULT_PORTS[self._scheme] else f"{named}:{port}"
+        self._limit = limit
+        self._backend = _Backend(address, address_port)
+        self._transport = _Transport(self._backend, tls, keep=keep)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._transport.aclose()
+        finally:
+            self._backend.abort()
+
+    async def send(
+        self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes | None = None
+    ) -> Answer:
+        """One request and its answer. Has no deadline of its own.
+
+        Raises:
+            OSError: the connection could not be made or was cut (ssl.SSLError when TLS failed).
+            BadAnswerError: it was closed without an answer, or the answer is not HTTP.
+        """
+        request = httpx.Request(
+            method,
+            f"{self._scheme}://{self._authority}{path}",
+            headers=[("Host", self._authority), *headers],
+            content=body,
+        )
+        self._backend.begin()
+        begun = whole = False
+        try:
+            # The caller has the deadline, of the whole: a time-out for each read lets a byte a second go on for ever.
             # Not by a client: even one that follows no redirect reads where it leads, and fails where that is no URL.
-            response = await transport.handle_async_request(request)
+            response = await self._transport.handle_async_request(request)
             begun = True
             fields = tuple(_field(key, value) for key, value in response.headers.raw[:_MOST_HEADERS])
             encodings = [value.strip().casefold() for key, value in fields if key == "content-encoding"]
-            received, truncated = await _body(response, encodings, limit)
+            received, truncated = await _body(response, encodings, self._limit)
             if truncated:
-                backend.abort()
+                self._backend.abort()
             await response.aclose()
+            whole = True
             return Answer(
                 response.status_code, response.reason_phrase[:200], response.http_version, fields, received, truncated
             )
-    except (httpcore.RemoteProtocolError, httpcore.LocalProtocolError) as error:
-        closed = begun or not backend.received
-        raise BadAnswerError(str(error), closed=closed, begun=begun) from error
-    finally:
-        backend.abort()
+        except (httpcore.RemoteProtocolError, httpcore.LocalProtocolError) as error:
+            closed = begun or not self._backend.received
+            raise BadAnswerError(str(error), closed=closed, begun=begun) from error
+        finally:
+            if not whole:
+                self._backend.abort()
+
+    @property
+    def opened(self) -> int:
+        return len(self._backend.streams)
+
+    @property
+    def stage(self) -> Stage:
+        return self._backend.stage
+
+    @property
+    def sent(self) -> bool:
+        return self._backend.sent
+
+    @property
+    def connecting(self) -> float:
+        return self._backend.connecting
+
+    @property
+    def shaking(self) -> float:
+        return self._backend.shaking
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The leaf that the last connection showed."""
+        return self._backend.certificate
 
 
 def _field(key: bytes, value: bytes) -> tuple[str, str]:
@@ -125,7 +218,7 @@ async def _body(response: httpx.Response, encodings: list[str], limit: int) -> t
 
 
 @cache
-def _tls_context() -> ssl.SSLContext:
+def _verifies_nothing() -> ssl.SSLContext:
     """Speaks with servers of any age and verifies nothing (the certificate has checks of its own)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -140,11 +233,11 @@ def _tls_context() -> ssl.SSLContext:
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    """One connection for one request, through httpcore, which takes its sockets from a backend."""
+    """One connection at a time, through httpcore, which takes its sockets from a backend."""
 
-    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+    def __init__(self, backend: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext | None, *, keep: bool) -> None:
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_tls_context(), max_connections=1, max_keepalive_connections=0, network_backend=backend
+            ssl_context=tls, max_connections=1, max_keepalive_connections=int(keep), network_backend=backend
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -187,7 +280,11 @@ class _Backend(httpcore.AsyncNetworkBackend):
     def __init__(self, address: str, port: int) -> None:
         self._address = address
         self._port = port
-        self._streams: list[_Stream] = []
+        self.streams: list[_Stream] = []
+        self.stage = Stage.CONNECT
+        self.connecting = 0.0
+        self.shaking = 0.0
+        self.certificate: bytes | None = None
 
     async def connect_tcp(
         self,
@@ -197,26 +294,43 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> httpcore.AsyncNetworkStream:
-        stream = _Stream(*await asyncio.open_connection(self._address, self._port, limit=_CHUNK))
-        self._streams.append(stream)
+        self.stage = Stage.CONNECT
+        begun = time.monotonic()
+        opened = await asyncio.open_connection(self._address, self._port, limit=_CHUNK)
+        self.connecting = time.monotonic() - begun
+        self.stage = Stage.TLS
+        stream = _Stream(self, *opened)
+        self.streams.append(stream)
         return stream
+
+    def begin(self) -> None:
+        """What was received and sent is counted anew."""
+        for stream in self.streams:
+            stream.received = stream.sent = False
 
     @property
     def received(self) -> bool:
         """Whether anything came from the server."""
-        return any(stream.received for stream in self._streams)
+        return any(stream.received for stream in self.streams)
+
+    @property
+    def sent(self) -> bool:
+        """Whether anything of a request went out."""
+        return any(stream.sent for stream in self.streams)
 
     def abort(self) -> None:
         """Cuts what is still open."""
-        for stream in self._streams:
+        for stream in self.streams:
             stream.abort()
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, backend: _Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._backend = backend
         self._reader = reader
         self._writer = writer
         self.received = False
+        self.sent = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         data = await self._reader.read(max_bytes)
@@ -224,6 +338,8 @@ class _Stream(httpcore.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        self._backend.stage = Stage.HTTP
+        self.sent = True
         self._writer.write(buffer)
         await self._writer.drain()
 
@@ -240,8 +356,16 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.AsyncNetworkStream:
+        begun = time.monotonic()
         await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
+        self._backend.shaking = time.monotonic() - begun
+        shown = self._writer.get_extra_info("ssl_object")
+        self._backend.certificate = shown.getpeercert(binary_form=True) if shown is not None else None
+        self._backend.stage = Stage.HTTP
         return self
 
     def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":
+            # What httpcore asks before it uses a connection again: whether the peer has closed it.
+            return self._reader.at_eof() or self._writer.transport.is_closing()
         return self._writer.get_extra_info(info)

@@ -6,6 +6,8 @@ offers      handshake, then another one for each version that this did not tell
 get         handshake, then one request on a connection of its own, to the address that worked
 autodiscover
             the same with the one POST that there is
+plain       resolve, then one request over http, without TLS
+services    the SRV records of a name
 
 Every exception of a library ends here and becomes a NotCollected with a sentence.
 """
@@ -32,10 +34,11 @@ from checker.answers import (
     Offer,
     Reason,
     Resolved,
+    Services,
     Target,
     TlsVersion,
 )
-from checker.network.dns import ask_name_server, ask_system
+from checker.network.dns import ask_for_services, ask_name_server, ask_system
 from checker.network.tls import HandshakeError, Problem, TlsClient, speaks
 from checker.watching import WATCHER, waiting_for
 
@@ -121,6 +124,14 @@ class LiveNetwork:
         """The answer to Autodiscover's POST."""
         return await self._once(("POST", target), target, lambda: self._autodiscover(target))
 
+    async def plain(self, target: Target, path: str) -> HttpAnswer | NotCollected:
+        """The answer to GET over http."""
+        return await self._once(("plain", target, path), target, lambda: self._plain(target, path))
+
+    async def services(self, name: str) -> Services | NotCollected:
+        """The SRV records of a name, from the DNS server that is given or those of this machine."""
+        return await self._once(("services", name), Target(name), lambda: self._services(name))
+
     async def close(self) -> None:
         """Ends what is under way, and waits until no task and no socket is left."""
         self._closed = True
@@ -167,6 +178,15 @@ class LiveNetwork:
         if isinstance(found, NotCollected):
             return found
         return Resolved(target, found, given=False, seconds=round(time.monotonic() - begun, 3))
+
+    async def _services(self, name: str) -> Services | NotCollected:
+        begun = time.monotonic()
+        async with self._at_once:
+            with waiting_for(f"SRV records of {name}"):
+                found = await ask_for_services(name, self._settings.nameserver, self._settings.timeout)
+        if isinstance(found, NotCollected):
+            return found
+        return Services(name, found, seconds=round(time.monotonic() - begun, 3))
 
     # --- TCP and TLS --------------------------------------------------------------------------------------------------
 
@@ -300,6 +320,20 @@ class LiveNetwork:
         async with self._gate(target), self._at_once:
             return await self._ask(target, _AUTODISCOVER, address, (("Content-Type", "text/xml"),), body)
 
+    async def _plain(self, target: Target, path: str) -> HttpAnswer | NotCollected:
+        resolved = await self.resolve(target)
+        if isinstance(resolved, NotCollected):
+            return resolved
+        attempts: list[Attempt] = []
+        for address in resolved.addresses[:_MOST_ADDRESSES]:
+            async with self._gate(target), self._at_once:
+                opened = await self._open(target, address)
+                if not isinstance(opened, NotCollected):
+                    opened[1].transport.abort()
+                    return await self._ask(target, path, address, (), tls=False)
+            attempts.append(Attempt(address, opened))
+        return _worst(target, attempts)
+
     async def _address(self, target: Target) -> str | NotCollected:
         """The address that answered the handshake; for a further turn the next one, where the host has several."""
         if target.turn:
@@ -318,6 +352,8 @@ class LiveNetwork:
         written: str,
         headers: tuple[tuple[str, str], ...],
         body: bytes | None = None,
+        *,
+        tls: bool = True,
     ) -> HttpAnswer | NotCollected:
         from checker.network.http import BadAnswerError, fetch
 
@@ -339,6 +375,7 @@ class LiveNetwork:
                         headers=(*common, *headers),
                         limit=self._settings.body_limit,
                         body=body,
+                        tls=tls,
                     )
         except TimeoutError:
             return NotCollected(

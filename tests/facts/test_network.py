@@ -102,6 +102,12 @@ class Hosts:
     async def autodiscover(self, target: Target) -> NotCollected:
         return NotCollected(Reason.OTHER, f"{target.host} is not asked for Autodiscover here.")
 
+    async def plain(self, target: Target, path: str) -> NotCollected:
+        return NotCollected(Reason.OTHER, f"{target.host} is not asked for {path} over http here.")
+
+    async def services(self, name: str) -> NotCollected:
+        return NotCollected(Reason.OTHER, f"{name} is not asked for services here.")
+
 
 def test_the_table_is_a_network() -> None:
     assert isinstance(Hosts(), Network)
