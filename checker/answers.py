@@ -34,6 +34,7 @@ __all__ = [
     "CmdletError",
     "CmdletRunner",
     "CmdletSpec",
+    "CmdletUse",
     "Collected",
     "Handshake",
     "HttpAnswer",
@@ -188,12 +189,48 @@ class PSObject:
         return f"<PSObject {self.types[0] if self.types else '?'} with {len(self.properties)} properties>"
 
 
+class Asked(Enum):
+    """About what a fact sends a cmdlet, each time anew."""
+
+    ONCE = "once"
+    ANSWERING = "the server that answers"
+    CLIENT_ACCESS = "each client-access server"
+    CLIENT_ACCESS_2013 = "each client-access server of Exchange 2013 or newer"
+    MAILBOX_2013 = "each mailbox server of Exchange 2013 or newer"
+    MAILBOXES = "once, all mailboxes of the forest"  # as many as --mailboxes allows: -ResultSize
+    AHEAD = "each mailbox that has MAPI over HTTP of its own"  # while there are few of them
+    MANY_AHEAD = "once, where there are too many of those"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CmdletUse:
+    """How a fact sends a cmdlet. The collector script (`checker.collector`) is made from it, so that it sends the same.
+
+    `by` is the parameter that takes the server's name (or the mailbox's); `fixed` are parameters that are always the
+    same; `first_of` a parameter and the values that are tried in turn until one gives an object. `instead_of` names the
+    cmdlet without which alone this one is sent. `properties` are patterns of all that is written down of each object,
+    where that is not all (PowerShell adds no property for a pattern that fits none, and an empty one for a name).
+    """
+
+    asked: Asked = Asked.ONCE
+    by: str | None = None
+    fixed: tuple[tuple[str, str | int | bool], ...] = ()
+    first_of: tuple[str, tuple[str, ...]] | None = None
+    instead_of: str | None = None
+    properties: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class CmdletSpec:
-    """A cmdlet with the parameters that may be sent: one line of the allow-list. Get and Test verbs only."""
+    """A cmdlet with the parameters that may be sent: one line of the allow-list. Get and Test verbs only.
+
+    `uses` say how they are sent. One without a parameter that names none is sent as it stands, once; one with
+    parameters that names none is not in the collector script.
+    """
 
     name: str
     parameters: tuple[str, ...] = ()
+    uses: tuple[CmdletUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from checker import x509
-from checker.answers import CmdletAnswer, CmdletCall, CmdletRunner, CmdletSpec, Collected, NotCollected, Reason
+from checker.answers import (
+    Asked,
+    CmdletAnswer,
+    CmdletCall,
+    CmdletRunner,
+    CmdletSpec,
+    CmdletUse,
+    Collected,
+    NotCollected,
+    Reason,
+)
 from checker.declare import fact
 from checker.facts.asking import ask_each_server, binary, moment
 from checker.facts.reading import Bag, bags, boolean, strings, text
@@ -66,7 +76,11 @@ class InstalledCertificates:
         return next((certificate for certificate in self.certificates if certificate.thumbprint == wanted), None)
 
 
-@fact(cmdlets=(CmdletSpec("Get-ExchangeCertificate", ("Server",)),))
+@fact(
+    cmdlets=(
+        CmdletSpec("Get-ExchangeCertificate", ("Server",), (CmdletUse(asked=Asked.CLIENT_ACCESS_2013, by="Server"),)),
+    )
+)
 async def installed_certificates(
     runner: CmdletRunner, servers: Collected[ExchangeServer]
 ) -> Collected[InstalledCertificates] | NotCollected:

@@ -7,7 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from checker.answers import CmdletAnswer, CmdletCall, CmdletRunner, CmdletSpec, Collected, Missing, NotCollected, Reason
+from checker.answers import (
+    Asked,
+    CmdletAnswer,
+    CmdletCall,
+    CmdletRunner,
+    CmdletSpec,
+    CmdletUse,
+    Collected,
+    Missing,
+    NotCollected,
+    Reason,
+)
 from checker.declare import fact
 from checker.facts.asking import ask_each_server, is_client_access_of, moment, parts
 from checker.facts.reading import Bag, bags, text
@@ -90,7 +101,13 @@ class SiteComponents:
         return Subject(SubjectKind.SITE, self.site)
 
 
-@fact(cmdlets=(CmdletSpec("Get-ServerComponentState", ("Identity",)),))
+@fact(
+    cmdlets=(
+        CmdletSpec(
+            "Get-ServerComponentState", ("Identity",), (CmdletUse(asked=Asked.CLIENT_ACCESS_2013, by="Identity"),)
+        ),
+    )
+)
 async def server_components(
     runner: CmdletRunner, servers: Collected[ExchangeServer]
 ) -> Collected[ServerComponents] | NotCollected:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from checker.answers import CmdletCall, CmdletRunner, CmdletSpec, Collected, NotCollected, Reason
+from checker.answers import Asked, CmdletCall, CmdletRunner, CmdletSpec, CmdletUse, Collected, NotCollected, Reason
 from checker.declare import fact
 from checker.facts.reading import Bag, bags, shown, text
 from checker.facts.servers import ExchangeServer
@@ -25,12 +25,14 @@ __all__ = [
     "has_mapi_self_test",
     "has_rpc_self_test",
     "mapi_self_tests",
+    "probe_spec",
     "rpc_self_tests",
 ]
 
 T = TypeVar("T")
 
-_PROBES = CmdletSpec("Test-OutlookConnectivity", ("ProbeIdentity", "RunFromServerId"))
+_MAPI_HEALTH_SET, _MAPI_PROBES = "OutlookMapiHttp.Protocol", ("OutlookMapiHttpSelfTestProbe",)
+_RPC_HEALTH_SET, _RPC_PROBES = "Outlook.Protocol", ("OutlookRpcSelfTestProbe",)
 _SUCCEEDED = "succeeded"
 _FAILED = "failed"
 
@@ -84,18 +86,28 @@ def has_rpc_self_test(version: Version) -> bool:
     return version.major >= 15
 
 
-@fact(cmdlets=(_PROBES,))
+def _identities(health_set: str, probes: tuple[str, ...]) -> tuple[str, ...]:
+    """Each by the name with the health set, then by the bare name that older versions know."""
+    return tuple(name for probe in probes for name in (f"{health_set}\\{probe}", probe))
+
+
+def probe_spec(health_set: str, probes: tuple[str, ...]) -> CmdletSpec:
+    """What `ask_probes` sends."""
+    first_of = ("ProbeIdentity", _identities(health_set, probes))
+    use = CmdletUse(asked=Asked.MAILBOX_2013, by="RunFromServerId", first_of=first_of)
+    return CmdletSpec("Test-OutlookConnectivity", ("ProbeIdentity", "RunFromServerId"), (use,))
+
+
+@fact(cmdlets=(probe_spec(_MAPI_HEALTH_SET, _MAPI_PROBES),))
 async def mapi_self_tests(runner: CmdletRunner, servers: Collected[ExchangeServer]) -> Collected[MapiSelfTest]:
     """The MAPI self test of each mailbox server that has one."""
-    probes = ("OutlookMapiHttpSelfTestProbe",)
-    return await ask_probes(runner, servers, "OutlookMapiHttp.Protocol", probes, has_mapi_self_test, MapiSelfTest)
+    return await ask_probes(runner, servers, _MAPI_HEALTH_SET, _MAPI_PROBES, has_mapi_self_test, MapiSelfTest)
 
 
-@fact(cmdlets=(_PROBES,))
+@fact(cmdlets=(probe_spec(_RPC_HEALTH_SET, _RPC_PROBES),))
 async def rpc_self_tests(runner: CmdletRunner, servers: Collected[ExchangeServer]) -> Collected[RpcSelfTest]:
     """The RPC self test of each mailbox server that has one."""
-    probes = ("OutlookRpcSelfTestProbe",)
-    return await ask_probes(runner, servers, "Outlook.Protocol", probes, has_rpc_self_test, RpcSelfTest)
+    return await ask_probes(runner, servers, _RPC_HEALTH_SET, _RPC_PROBES, has_rpc_self_test, RpcSelfTest)
 
 
 async def ask_probes(
@@ -126,9 +138,9 @@ async def ask_probes(
 async def _test(
     runner: CmdletRunner, server: str, health_set: str, probes: tuple[str, ...]
 ) -> tuple[ProbeResult, ...] | NotCollected:
-    """Asks for each by the name with the health set, then by the bare name that older versions know."""
+    """The first answer, of the names in their turn."""
     problems: list[str] = []
-    for identity in (name for probe in probes for name in (f"{health_set}\\{probe}", probe)):
+    for identity in _identities(health_set, probes):
         call = CmdletCall.of("Test-OutlookConnectivity", ProbeIdentity=identity, RunFromServerId=server)
         answer = await runner.run(call)
         if isinstance(answer, NotCollected):

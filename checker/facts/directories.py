@@ -12,6 +12,7 @@ from checker.answers import (
     CmdletCall,
     CmdletRunner,
     CmdletSpec,
+    CmdletUse,
     Collected,
     Missing,
     NotCollected,
@@ -36,6 +37,7 @@ __all__ = [
 D = TypeVar("D")
 
 _BACK_END = "exchange back end"
+_IN_AD = CmdletUse(fixed=(("ADPropertiesOnly", True),))
 # Numbers of Microsoft.Exchange.Data.Directory.SystemConfiguration.AuthenticationMethod, as seen in exports of 2016.
 _METHOD_NUMBERS = {"2": "Ntlm", "4": "WindowsIntegrated", "7": "WSSecurity", "10": "OAuth"}
 
@@ -95,7 +97,7 @@ class ServerDirectories:
         return self.server.subject
 
 
-@fact(cmdlets=(CmdletSpec("Get-MapiVirtualDirectory", ("ADPropertiesOnly",)),))
+@fact(cmdlets=(CmdletSpec("Get-MapiVirtualDirectory", ("ADPropertiesOnly",), (_IN_AD,)),))
 async def mapi_virtual_directories(
     runner: CmdletRunner, servers: Collected[ExchangeServer], selection: ServerSelection
 ) -> Collected[MapiVirtualDirectory] | NotCollected:
@@ -109,7 +111,7 @@ async def mapi_virtual_directories(
     return _collect(answer, servers, selection, _mapi)
 
 
-@fact(cmdlets=(CmdletSpec("Get-OutlookAnywhere", ("ADPropertiesOnly",)),))
+@fact(cmdlets=(CmdletSpec("Get-OutlookAnywhere", ("ADPropertiesOnly",), (_IN_AD,)),))
 async def outlook_anywhere(
     runner: CmdletRunner, servers: Collected[ExchangeServer], selection: ServerSelection
 ) -> Collected[OutlookAnywhere] | NotCollected:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checker.answers import CmdletAnswer, CmdletCall, CmdletRunner, CmdletSpec, Collected, NotCollected, Reason
+from checker.answers import (
+    Asked,
+    CmdletAnswer,
+    CmdletCall,
+    CmdletRunner,
+    CmdletSpec,
+    CmdletUse,
+    Collected,
+    NotCollected,
+    Reason,
+)
 from checker.declare import fact
 from checker.facts.asking import ask_each_server
 from checker.facts.reading import Bag, bags, boolean, strings, text
@@ -69,7 +79,11 @@ class ServerServices:
         return self.server.subject
 
 
-@fact(cmdlets=(CmdletSpec("Get-HealthReport", ("Identity",)),))
+@fact(
+    cmdlets=(
+        CmdletSpec("Get-HealthReport", ("Identity",), (CmdletUse(asked=Asked.CLIENT_ACCESS_2013, by="Identity"),)),
+    )
+)
 async def server_health(
     runner: CmdletRunner, servers: Collected[ExchangeServer]
 ) -> Collected[ServerHealth] | NotCollected:
@@ -83,7 +97,9 @@ async def server_health(
     )
 
 
-@fact(cmdlets=(CmdletSpec("Test-ServiceHealth", ("Server",)),))
+@fact(
+    cmdlets=(CmdletSpec("Test-ServiceHealth", ("Server",), (CmdletUse(asked=Asked.CLIENT_ACCESS_2013, by="Server"),)),)
+)
 async def server_services(
     runner: CmdletRunner, servers: Collected[ExchangeServer]
 ) -> Collected[ServerServices] | NotCollected:

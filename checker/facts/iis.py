@@ -13,11 +13,13 @@ from enum import Enum
 from typing import ClassVar, Protocol, TypeVar
 
 from checker.answers import (
+    Asked,
     CmdletAnswer,
     CmdletCall,
     CmdletError,
     CmdletRunner,
     CmdletSpec,
+    CmdletUse,
     Collected,
     Missing,
     NotCollected,
@@ -76,7 +78,11 @@ class OutlookAnywhereInIis:
         return self.directory.subject
 
 
-@fact(cmdlets=(CmdletSpec("Get-MapiVirtualDirectory", ("Server",)),))
+@fact(
+    cmdlets=(
+        CmdletSpec("Get-MapiVirtualDirectory", ("Server",), (CmdletUse(asked=Asked.CLIENT_ACCESS_2013, by="Server"),)),
+    )
+)
 async def mapi_directories_in_iis(
     runner: CmdletRunner, directories: Collected[MapiVirtualDirectory]
 ) -> Collected[MapiDirectoryInIis]:
@@ -84,7 +90,7 @@ async def mapi_directories_in_iis(
     return await _in_iis(runner, "Get-MapiVirtualDirectory", directories, _mapi)
 
 
-@fact(cmdlets=(CmdletSpec("Get-OutlookAnywhere", ("Server",)),))
+@fact(cmdlets=(CmdletSpec("Get-OutlookAnywhere", ("Server",), (CmdletUse(asked=Asked.CLIENT_ACCESS, by="Server"),)),))
 async def outlook_anywhere_in_iis(
     runner: CmdletRunner, directories: Collected[OutlookAnywhere]
 ) -> Collected[OutlookAnywhereInIis]:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from checker.answers import CmdletAnswer, CmdletCall, CmdletRunner, CmdletSpec, Collected, NotCollected, Reason
+from checker.answers import (
+    Asked,
+    CmdletAnswer,
+    CmdletCall,
+    CmdletRunner,
+    CmdletSpec,
+    CmdletUse,
+    Collected,
+    NotCollected,
+    Reason,
+)
 from checker.declare import fact
 from checker.facts.asking import ask_each_server, parts
 from checker.facts.reading import Bag, bags, text
@@ -15,6 +25,7 @@ from checker.results import Subject
 __all__ = ["AlternateServiceAccount", "alternate_service_accounts"]
 
 _STATUS = "IncludeAlternateServiceAccountCredentialStatus"
+_USE = CmdletUse(asked=Asked.CLIENT_ACCESS_2013, by="Identity", fixed=((_STATUS, True),))
 # "Latest: 1/12/2016 10:19:22 AM, tailspin\EXCH2016ASA$": whatever the language, an account has a backslash, and
 # "<Not set>" has none.
 _ACCOUNT = re.compile(r"([^\s,;\\<>]+\\[^\s,;\\<>]+)")
@@ -36,8 +47,12 @@ class AlternateServiceAccount:
 
 @fact(
     cmdlets=(
-        CmdletSpec("Get-ClientAccessService", ("Identity", _STATUS)),
-        CmdletSpec("Get-ClientAccessServer", ("Identity", _STATUS)),
+        CmdletSpec("Get-ClientAccessService", ("Identity", _STATUS), (_USE,)),
+        CmdletSpec(
+            "Get-ClientAccessServer",
+            ("Identity", _STATUS),
+            (replace(_USE, instead_of="Get-ClientAccessService"),),
+        ),
     )
 )
 async def alternate_service_accounts(

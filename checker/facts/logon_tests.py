@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checker.answers import CmdletRunner, CmdletSpec, Collected
+from checker.answers import CmdletRunner, Collected
 from checker.declare import fact
-from checker.facts.connectivity import ProbeResult, ask_probes, has_mapi_self_test
+from checker.facts.connectivity import ProbeResult, ask_probes, has_mapi_self_test, probe_spec
 from checker.facts.servers import ExchangeServer
 from checker.results import Subject
 
@@ -32,7 +32,7 @@ class MapiLogonTest:
         return self.server.subject
 
 
-@fact(cmdlets=(CmdletSpec("Test-OutlookConnectivity", ("ProbeIdentity", "RunFromServerId")),))
+@fact(cmdlets=(probe_spec(_HEALTH_SET, _PROBES),))
 async def mapi_logon_tests(runner: CmdletRunner, servers: Collected[ExchangeServer]) -> Collected[MapiLogonTest]:
     """The logon test of each mailbox server that speaks MAPI over HTTP."""
     return await ask_probes(runner, servers, _HEALTH_SET, _PROBES, has_mapi_self_test, MapiLogonTest)

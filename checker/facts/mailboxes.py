@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from checker.answers import (
+    Asked,
     CmdletAnswer,
     CmdletCall,
     CmdletRunner,
     CmdletSpec,
+    CmdletUse,
     Collected,
     NotCollected,
     PSObject,
@@ -30,6 +32,7 @@ from checker.results import Subject, SubjectKind
 
 __all__ = [
     "AUTO_LIMIT",
+    "MOST_ONE_BY_ONE",
     "AcceptedDomains",
     "CasMailbox",
     "MailboxArchives",
@@ -47,7 +50,7 @@ __all__ = [
 AUTO_LIMIT = 5_000
 """Up to so many mailboxes are looked at without being asked for (--mailboxes auto)."""
 
-_ONE_BY_ONE = 500  # archives: more questions than that are worse than one large answer
+MOST_ONE_BY_ONE = 500  # archives: more questions than that are worse than one large answer
 
 # After creation a mailbox has these values: with all of them it needs no word.
 _DEFAULTS: dict[str, bool | None] = {
@@ -137,7 +140,14 @@ class MailboxSignIns:
 # --- Get-CASMailbox ---------------------------------------------------------------------------------------------------
 
 
-@fact(cmdlets=(CmdletSpec("Get-CASMailbox", ("ResultSize", "IgnoreDefaultScope")),))
+_ALL_SETTINGS = CmdletUse(
+    asked=Asked.MAILBOXES,
+    fixed=(("IgnoreDefaultScope", True),),
+    properties=("MAPI*", "PrimarySmtpAddress*", "Identity*", "DistinguishedName*"),
+)
+
+
+@fact(cmdlets=(CmdletSpec("Get-CASMailbox", ("ResultSize", "IgnoreDefaultScope"), (_ALL_SETTINGS,)),))
 async def mailbox_settings(runner: CmdletRunner, scope: MailboxScope) -> MailboxSettings | NotCollected:
     """All mailboxes of the forest, as many as the run may look at."""
     answer = await _of_all(runner, scope, "Get-CASMailbox", reduce_settings)
@@ -222,7 +232,26 @@ def _absent(answer: CmdletAnswer, name: str) -> NotCollected:
 # --- archives ---------------------------------------------------------------------------------------------------------
 
 
-@fact(cmdlets=(CmdletSpec("Get-Mailbox", ("Identity", "Archive", "ResultSize", "IgnoreDefaultScope")),))
+_ARCHIVE = ("Identity*", "DistinguishedName*", "ArchiveGuid*")
+_ARCHIVE_OF_ONE = CmdletUse(
+    asked=Asked.AHEAD, by="Identity", fixed=(("IgnoreDefaultScope", True),), properties=_ARCHIVE
+)
+_ALL_ARCHIVES = CmdletUse(
+    asked=Asked.MANY_AHEAD,
+    fixed=(("Archive", True), ("ResultSize", "Unlimited"), ("IgnoreDefaultScope", True)),
+    properties=_ARCHIVE,
+)
+
+
+@fact(
+    cmdlets=(
+        CmdletSpec(
+            "Get-Mailbox",
+            ("Identity", "Archive", "ResultSize", "IgnoreDefaultScope"),
+            (_ARCHIVE_OF_ONE, _ALL_ARCHIVES),
+        ),
+    )
+)
 async def mailbox_archives(
     runner: CmdletRunner, settings: MailboxSettings, organization: OrganizationConfig
 ) -> MailboxArchives | NotCollected:
@@ -230,7 +259,7 @@ async def mailbox_archives(
     ahead = [mailbox for mailbox in settings.notable if mailbox.mapi_http is True]
     if not ahead or organization.mapi_http_enabled is True:
         return MailboxArchives(0, (), None)
-    if len(ahead) > _ONE_BY_ONE:
+    if len(ahead) > MOST_ONE_BY_ONE:
         return await _archives_of_all(runner, ahead)
 
     async def look(mailbox: CasMailbox) -> tuple[str, ...] | NotCollected:
@@ -306,7 +335,14 @@ async def accepted_domains(runner: CmdletRunner) -> AcceptedDomains | NotCollect
     return AcceptedDomains(frozenset(domains))
 
 
-@fact(cmdlets=(CmdletSpec("Get-User", ("RecipientTypeDetails", "ResultSize", "IgnoreDefaultScope")),))
+_ALL_SIGN_INS = CmdletUse(
+    asked=Asked.MAILBOXES,
+    fixed=(("RecipientTypeDetails", "UserMailbox"), ("IgnoreDefaultScope", True)),
+    properties=("WindowsEmailAddress*", "UserPrincipalName*"),
+)
+
+
+@fact(cmdlets=(CmdletSpec("Get-User", ("RecipientTypeDetails", "ResultSize", "IgnoreDefaultScope"), (_ALL_SIGN_INS,)),))
 async def mailbox_sign_ins(
     runner: CmdletRunner, scope: MailboxScope, settings: MailboxSettings | NotCollected, accepted: AcceptedDomains
 ) -> MailboxSignIns | NotCollected:

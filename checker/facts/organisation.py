@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checker.answers import CmdletCall, CmdletRunner, CmdletSpec, NotCollected, Reason
+from checker.answers import Asked, CmdletCall, CmdletRunner, CmdletSpec, CmdletUse, NotCollected, Reason
 from checker.declare import fact
 from checker.facts.reading import bags, boolean, text, version
 from checker.facts.versions import SP1, Version
@@ -31,7 +31,10 @@ class OrganizationConfig:
         return Subject(SubjectKind.ORGANISATION, self.name)
 
 
-@fact(cmdlets=(CmdletSpec("Get-OrganizationConfig"), CmdletSpec("Get-ExchangeServer", ("Identity",))))
+_ANSWERING = CmdletUse(asked=Asked.ANSWERING, by="Identity")
+
+
+@fact(cmdlets=(CmdletSpec("Get-OrganizationConfig"), CmdletSpec("Get-ExchangeServer", ("Identity",), (_ANSWERING,))))
 async def organization_config(runner: CmdletRunner) -> OrganizationConfig | NotCollected:
     """The organisation; when its switch is absent, the version of the server that answered tells why."""
     answer = await runner.run(CmdletCall.of("Get-OrganizationConfig"))

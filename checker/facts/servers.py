@@ -13,6 +13,7 @@ from checker.answers import (
     CmdletError,
     CmdletRunner,
     CmdletSpec,
+    CmdletUse,
     Collected,
     Missing,
     NotCollected,
@@ -315,7 +316,10 @@ def mapi_http_support(servers: Collected[ExchangeServer], selection: ServerSelec
 # --- Get-ClientAccessService ------------------------------------------------------------------------------------------
 
 
-@fact(cmdlets=(CmdletSpec("Get-ClientAccessService"), CmdletSpec("Get-ClientAccessServer")))
+_OLDER = CmdletUse(instead_of="Get-ClientAccessService")
+
+
+@fact(cmdlets=(CmdletSpec("Get-ClientAccessService"), CmdletSpec("Get-ClientAccessServer", (), (_OLDER,))))
 async def client_access_services(
     runner: CmdletRunner, servers: Collected[ExchangeServer], selection: ServerSelection
 ) -> Collected[ClientAccessService] | NotCollected:
