@@ -54,6 +54,7 @@ from requests.cookies import extract_cookies_to_jar
 from checker.answers import CmdletCall, Keep, PSObject, PSValue
 from checker.powershell.clixml import ClixmlError, read_fragment
 from checker.powershell.failures import AnswerTooLargeError, OutOfTimeError, RedirectedError
+from checker.powershell.records import MOST_RECORDS, Heard, Stream, read_warning
 from checker.secrets import Secret
 
 __all__ = ["Outcome", "PsrpSession", "SessionOptions"]
@@ -61,7 +62,6 @@ __all__ = ["Outcome", "PsrpSession", "SessionOptions"]
 CONFIGURATION: Final = "Microsoft.Exchange"
 _MOST_ANSWER: Final = 8 << 20  # an envelope is at most 500 kB
 _MOST_OUTPUT: Final = 2 << 30  # bytes on the wire of one cmdlet
-_MOST_RECORDS: Final = 100  # errors, warnings
 _POLL: Final = 5.0  # seconds that the server may hold a Receive
 _SHORTEST_POLL: Final = 0.5  # WinRM takes no less
 _LAST_WORDS: Final = 1.5  # seconds for stopping a cmdlet whose time is up
@@ -320,21 +320,26 @@ class _Serializer(Serializer):
         super().__init__()
         self.records = 0
         self.keep: Keep | None = None
+        self.heard: Heard | None = None
         self.raised: Exception | None = None
 
     def deserialize(self, element: Any, metadata: Any = None, clear: bool = True) -> Any:
         if not isinstance(element, str):
             return super().deserialize(element, metadata, clear)
         if metadata is None:
+            self._hear(Stream.OUTPUT, element)
             return self._kept(read_fragment(element))
         kind = metadata.object
         if kind in _READ:
             self.records += 1
-            value = read_fragment(element) if self.records <= _MOST_RECORDS else None
-            return _Message(kind.MESSAGE_TYPE, value)
+            if self.records > MOST_RECORDS:
+                return _Message(kind.MESSAGE_TYPE, None)
+            self._hear(Stream.ERROR if kind is ErrorRecordMessage else Stream.WARNING, element)
+            return _Message(kind.MESSAGE_TYPE, read_fragment(element))
         if kind in _SKIPPED:
             return _Message(kind.MESSAGE_TYPE, None)
         if kind is PipelineState:
+            self._hear(Stream.STATE, element)
             state = read_fragment(element)
             number = state.properties.get("PipelineState") if isinstance(state, PSObject) else None
             if not isinstance(state, PSObject) or not isinstance(number, int):
@@ -343,6 +348,10 @@ class _Serializer(Serializer):
             make: Any = PipelineState
             return make(state=number, error_record=_Message(ErrorRecordMessage.MESSAGE_TYPE, record))
         return super().deserialize(element, metadata, clear)
+
+    def _hear(self, stream: Stream, clixml: str) -> None:
+        if self.heard is not None:
+            self.heard(stream, clixml)
 
     def _kept(self, value: PSValue) -> PSValue:
         if self.keep is None or self.raised is not None:
@@ -433,8 +442,8 @@ class PsrpSession:
         self._pool = pool
         pool.open()
 
-    def run(self, call: CmdletCall, seconds: float, keep: Keep | None = None) -> Outcome:
-        """Send a cmdlet and wait for its end. `keep` reduces each object as it arrives.
+    def run(self, call: CmdletCall, seconds: float, keep: Keep | None = None, heard: Heard | None = None) -> Outcome:
+        """Send a cmdlet and wait for its end. `keep` reduces each object as it arrives; `heard` gets it as it came.
 
         Raises:
             OutOfTimeError: it was still running after `seconds`, and was stopped.
@@ -447,6 +456,7 @@ class PsrpSession:
         self._wire.received = 0
         self._serializer.records = 0
         self._serializer.keep = keep
+        self._serializer.heard = heard
         self._serializer.raised = None
         if self._lost():
             self._forget(pool)
@@ -467,9 +477,9 @@ class PsrpSession:
         return Outcome(
             objects=tuple(pipeline.output),
             errors=tuple(error for error in errors if isinstance(error, PSObject)),
-            warnings=tuple(_notice(value) for value in notices if value is not None),
+            warnings=tuple(read_warning(value) for value in notices if value is not None),
             failed=failed,
-            dropped=max(0, self._serializer.records - _MOST_RECORDS),
+            dropped=max(0, self._serializer.records - MOST_RECORDS),
             raised=self._serializer.raised,
         )
 
@@ -536,14 +546,6 @@ def _credential(options: SessionOptions) -> tuple[str | bytes | None, str | byte
 
 
 _MECHANISMS: Final = {"kerberos": "Kerberos", "ntlm": "NTLM"}
-
-
-def _notice(value: PSValue) -> str:
-    """The text of a warning."""
-    if not isinstance(value, PSObject):
-        return str(value)
-    message = value.properties.get("InformationalRecord_Message")
-    return message if isinstance(message, str) else value.text or ""
 
 
 def _silence() -> None:

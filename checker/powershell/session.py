@@ -31,11 +31,10 @@ from checker.answers import (
     Keep,
     Layer,
     NotCollected,
-    PSObject,
-    PSValue,
     Reason,
 )
 from checker.powershell.failures import Failure, Next, Place, explain, one_line
+from checker.powershell.records import Heard, Tap, read_error
 from checker.secrets import Secret
 from checker.settings import Authentication, Scheme, SettingsError
 from checker.watching import WATCHER, waiting_for
@@ -54,7 +53,6 @@ _GIVEN_UP: Final = 1.0  # seconds after that at which a thread that still does n
 _DELETE_SECONDS: Final = 5.0
 _UNSURE_DELETE_SECONDS: Final = 2.0  # of a shell that could not be opened, but may be there
 _MOST_LOSSES: Final = 3  # of one server, before it is given up
-_MOST_MESSAGE: Final = 2000
 _MOST_NOTES: Final = 50
 
 
@@ -149,10 +147,12 @@ class PowerShellSource:
         """The versions of clients that the endpoint says it supports, if it says so."""
         return self._supported_versions
 
-    async def run(self, call: CmdletCall, *, keep: Keep | None = None) -> CmdletAnswer | NotCollected:
+    async def run(
+        self, call: CmdletCall, *, keep: Keep | None = None, tap: Tap | None = None
+    ) -> CmdletAnswer | NotCollected:
         """The answer, or why there is none. A cmdlet that is waited for no longer (cancelled) is stopped.
 
-        `keep` reduces each object in the session's thread.
+        `keep` reduces each object in the session's thread; `tap` is told there of what came, as it came.
 
         Raises:
             Exception: what `keep` raised.
@@ -166,7 +166,7 @@ class PowerShellSource:
             if isinstance(lane, NotCollected):
                 return lane
             started = time.monotonic()
-            outcome = await self._run_on(lane, call, keep)
+            outcome = await self._run_on(lane, call, keep, tap() if tap else None)
             if not isinstance(outcome, Failure):
                 if outcome.raised is not None:
                     raise outcome.raised
@@ -324,10 +324,10 @@ class PowerShellSource:
                 " Kerberos was not possible."
             )
 
-    async def _run_on(self, lane: _Lane, call: CmdletCall, keep: Keep | None) -> Outcome | Failure:
+    async def _run_on(self, lane: _Lane, call: CmdletCall, keep: Keep | None, heard: Heard | None) -> Outcome | Failure:
         try:
             with waiting_for(_told(call, lane.server)):
-                outcome = await lane.run(call, keep)
+                outcome = await lane.run(call, keep, heard)
         except asyncio.CancelledError:
             # Deleting the shell stops the cmdlet, whatever state its connection is in.
             lane.cut_off()
@@ -470,11 +470,11 @@ class _Lane:
         self.is_open = True
         return None
 
-    async def run(self, call: CmdletCall, keep: Keep | None) -> Outcome | Failure:
+    async def run(self, call: CmdletCall, keep: Keep | None, heard: Heard | None) -> Outcome | Failure:
         """Send a cmdlet and wait for its end, at most its time."""
-        session = self._session
+        session, seconds = self._session, self._settings.timeout
         assert session is not None
-        return await self._do(lambda: session.run(call, self._settings.timeout, keep), call, self._settings.timeout)
+        return await self._do(lambda: session.run(call, seconds, keep, heard), call, seconds)
 
     async def tidy(self) -> Failure | None:
         """Make the session ready for the next cmdlet."""
@@ -571,45 +571,9 @@ class _Lane:
 
 # --- what a cmdlet gave -----------------------------------------------------------------------------------------------
 
-# System.Management.Automation.ErrorCategory, by number
-_CATEGORIES: Final = (
-    "NotSpecified",
-    "OpenError",
-    "CloseError",
-    "DeviceError",
-    "DeadlockDetected",
-    "InvalidArgument",
-    "InvalidData",
-    "InvalidOperation",
-    "InvalidResult",
-    "InvalidType",
-    "MetadataError",
-    "NotImplemented",
-    "NotInstalled",
-    "ObjectNotFound",
-    "OperationStopped",
-    "OperationTimeout",
-    "SyntaxError",
-    "ParserError",
-    "PermissionDenied",
-    "ResourceBusy",
-    "ResourceExists",
-    "ResourceUnavailable",
-    "ReadError",
-    "WriteError",
-    "FromStdErr",
-    "SecurityError",
-    "ProtocolError",
-    "ConnectionError",
-    "AuthenticationError",
-    "LimitsExceeded",
-    "QuotaExceeded",
-    "NotEnabled",
-)
-
 
 def _answer(call: CmdletCall, place: Place, outcome: Outcome, seconds: float) -> CmdletAnswer | NotCollected:
-    errors = tuple(_error(record) for record in outcome.errors)
+    errors = tuple(read_error(record) for record in outcome.errors)
     if outcome.failed:
         return _terminated(call, place, errors[-1] if errors else None)
     return CmdletAnswer(
@@ -617,7 +581,7 @@ def _answer(call: CmdletCall, place: Place, outcome: Outcome, seconds: float) ->
         server=place.server,
         objects=outcome.objects,
         errors=errors,
-        warnings=tuple(text[:_MOST_MESSAGE] for text in outcome.warnings),
+        warnings=outcome.warnings,
         seconds=seconds,
     )
 
@@ -643,23 +607,3 @@ def _terminated(call: CmdletCall, place: Place, error: CmdletError | None) -> No
         )
     said = f": {one_line(error.message)}" if error and error.message else ", and did not say why."
     return NotCollected(Reason.CMDLET_ERROR, f"{call.name} failed on {place.server}{said}", Layer.CMDLET)
-
-
-def _error(record: PSObject) -> CmdletError:
-    properties = record.properties
-    category = properties.get("ErrorCategory_Category")
-    exception = properties.get("Exception")
-    message = exception.properties.get("Message") if isinstance(exception, PSObject) else None
-    known = isinstance(category, int) and 0 <= category < len(_CATEGORIES)
-    target = properties.get("ErrorCategory_TargetName")
-    return CmdletError(
-        error_id=_text(properties.get("FullyQualifiedErrorId")),
-        category=_CATEGORIES[category] if known and isinstance(category, int) else _CATEGORIES[0],
-        message=_text(message) or _text(properties.get("ErrorCategory_Message")) or (record.text or "")[:_MOST_MESSAGE],
-        target=_text(target) or None,
-        exception_types=exception.types[:20] if isinstance(exception, PSObject) else (),
-    )
-
-
-def _text(value: PSValue) -> str:
-    return value[:_MOST_MESSAGE] if isinstance(value, str) else ""
