@@ -10,13 +10,14 @@ import errno
 import socket
 import ssl
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 from checker.answers import CmdletCall, Reason
+from checker.obstacles import Obstacle, certificate_problem, chain_of, known_obstacle
 from checker.powershell.clixml import ClixmlError
 
 __all__ = [
@@ -112,27 +113,13 @@ def one_line(text: str, most: int = 300) -> str:
 
 def explain(error: BaseException, place: Place) -> Failure:
     """What an exception means. Never raises, and never shows more of it than its type."""
-    chain = tuple(_chain(error))
+    chain = tuple(chain_of(error))
     for look in (_of_ours, _of_address, _of_time, _of_sign_in, _of_tls, _of_wsman, _of_http, _of_network, _of_content):
         failure = look(chain, place)
         if failure is not None:
             return failure
     kind = type(error).__name__
     return Failure(Reason.OTHER, f"{_doing(place)} ended with {kind}, which is not expected.", Next.NEW_SESSION)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and all that stand behind it, nearest first."""
-    todo: list[object] = [error]
-    seen: set[int] = set()
-    while todo:
-        current = todo.pop(0)
-        if not isinstance(current, BaseException) or id(current) in seen or len(seen) > 50:
-            continue
-        seen.add(id(current))
-        yield current
-        # requests and urllib3 keep the cause as an argument or as `reason`.
-        todo += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args[:2]]
 
 
 def _doing(place: Place) -> str:
@@ -203,83 +190,17 @@ def _too_slow(place: Place) -> str:
 
 # --- sign-in ----------------------------------------------------------------------------------------------------------
 
-
-@dataclass(frozen=True, slots=True)
-class _Kerberos:
-    reason: Reason
-    then: Next
-    text: str
-
-
-_WRONG = _Kerberos(
-    Reason.SIGN_IN_FAILED,
-    Next.NOTHING,
-    "the domain refused the password of {who}. Check user and password; mapiready does not try again, so that the"
-    " account is not locked",
-)
-_UNKNOWN_USER = _Kerberos(
-    Reason.SIGN_IN_FAILED, Next.NOTHING, "the domain does not know {who}. Write the user as name@DOMAIN"
-)
-_LOCKED = _Kerberos(
-    Reason.SIGN_IN_FAILED, Next.NOTHING, "the account {who} is disabled, locked or expired. Have it unlocked"
-)
-_EXPIRED = _Kerberos(
-    Reason.SIGN_IN_FAILED, Next.NOTHING, "the password of {who} has expired. Change it, then run mapiready again"
-)
-_SKEW = _Kerberos(
-    Reason.SIGN_IN_UNAVAILABLE,
-    Next.NOTHING,
-    "the clocks of this machine and of the domain differ by more than five minutes. Set the clock of this machine",
-)
-_NO_SPN = _Kerberos(
-    Reason.SIGN_IN_UNAVAILABLE,
-    Next.ANOTHER_SERVER,
-    "Kerberos knows no service HTTP/{server}. Give the server by the full name under which it is in the domain, not by"
-    " address or alias; for a load-balanced name register the SPN (setspn -S HTTP/{server} ACCOUNT)",
-)
-_NO_KDC = _Kerberos(
-    Reason.SIGN_IN_UNAVAILABLE,
-    Next.NOTHING,
-    "no domain controller (KDC) for the domain of {who} can be reached. Check the domain's spelling, DNS and"
-    " /etc/krb5.conf",
-)
-_NO_TICKET = _Kerberos(
-    Reason.SIGN_IN_UNAVAILABLE,
-    Next.NOTHING,
-    "there is no Kerberos ticket. Run kinit first, or give --user",
-)
-_TICKET_EXPIRED = _Kerberos(
-    Reason.SIGN_IN_UNAVAILABLE, Next.NOTHING, "the Kerberos ticket has expired. Run kinit again, or give --user"
-)
-
-# MIT krb5 (krb5.h), as signed numbers
-_KRB5: Final[Mapping[int, _Kerberos]] = {
-    -1765328360: _WRONG,  # KRB5KDC_ERR_PREAUTH_FAILED
-    -1765328353: _WRONG,  # KRB5KRB_AP_ERR_BAD_INTEGRITY
-    -1765328378: _UNKNOWN_USER,  # KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN
-    -1765328366: _LOCKED,  # KRB5KDC_ERR_CLIENT_REVOKED
-    -1765328383: _LOCKED,  # KRB5KDC_ERR_NAME_EXP
-    -1765328361: _EXPIRED,  # KRB5KDC_ERR_KEY_EXP
-    -1765328347: _SKEW,  # KRB5KRB_AP_ERR_SKEW
-    -1765328351: _SKEW,  # KRB5KRB_AP_ERR_TKT_NYV
-    -1765328377: _NO_SPN,  # KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN
-    -1765328228: _NO_KDC,  # KRB5_KDC_UNREACH
-    -1765328230: _NO_KDC,  # KRB5_REALM_UNKNOWN
-    -1765328229: _NO_KDC,  # KRB5_SERVICE_UNKNOWN
-    -1765328164: _NO_KDC,  # KRB5_REALM_CANT_RESOLVE
-    -1765328160: _NO_KDC,  # KRB5_CONFIG_NODEFREALM
-    -1765328189: _NO_TICKET,  # KRB5_FCC_NOFILE
-    -1765328243: _NO_TICKET,  # KRB5_CC_NOTFOUND
-    -1765328352: _TICKET_EXPIRED,  # KRB5KRB_AP_ERR_TKT_EXPIRED
-}
-# Windows (winerror.h), as unsigned numbers
-_SSPI: Final[Mapping[int, _Kerberos]] = {
-    0x8009030C: _WRONG,  # SEC_E_LOGON_DENIED
-    0x80090303: _NO_SPN,  # SEC_E_TARGET_UNKNOWN
-    0x80090322: _NO_SPN,  # SEC_E_WRONG_PRINCIPAL
-    0x80090324: _SKEW,  # SEC_E_TIME_SKEW
-    0x80090311: _NO_KDC,  # SEC_E_NO_AUTHENTICATING_AUTHORITY
-    0x8009030E: _NO_TICKET,  # SEC_E_NO_CREDENTIALS
+# An obstacle that another server does not have either ends the attempts.
+_KERBEROS: Final[Mapping[Obstacle, tuple[Reason, Next]]] = {
+    Obstacle.WRONG_PASSWORD: (Reason.SIGN_IN_FAILED, Next.NOTHING),
+    Obstacle.UNKNOWN_USER: (Reason.SIGN_IN_FAILED, Next.NOTHING),
+    Obstacle.LOCKED: (Reason.SIGN_IN_FAILED, Next.NOTHING),
+    Obstacle.PASSWORD_EXPIRED: (Reason.SIGN_IN_FAILED, Next.NOTHING),
+    Obstacle.CLOCK_SKEW: (Reason.SIGN_IN_UNAVAILABLE, Next.NOTHING),
+    Obstacle.NO_SPN: (Reason.SIGN_IN_UNAVAILABLE, Next.ANOTHER_SERVER),
+    Obstacle.NO_KDC: (Reason.SIGN_IN_UNAVAILABLE, Next.NOTHING),
+    Obstacle.NO_TICKET: (Reason.SIGN_IN_UNAVAILABLE, Next.NOTHING),
+    Obstacle.TICKET_EXPIRED: (Reason.SIGN_IN_UNAVAILABLE, Next.NOTHING),
 }
 _ACCEPTED: Final[Mapping[str, frozenset[str]]] = {
     "basic": frozenset({"basic"}),
@@ -291,7 +212,7 @@ _ACCEPTED: Final[Mapping[str, frozenset[str]]] = {
 
 def _of_sign_in(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
     from pypsrp.exceptions import AuthenticationError
-    from spnego.exceptions import CredentialsExpiredError, NoCredentialError, OperationNotAvailableError, SpnegoError
+    from spnego.exceptions import OperationNotAvailableError, SpnegoError
 
     if _first(chain, ImportError) is not None and place.auth in ("kerberos", "negotiate"):
         sentence = (
@@ -311,14 +232,11 @@ def _of_sign_in(chain: tuple[BaseException, ...], place: Place) -> Failure | Non
             " PowerShell virtual directory."
         )
         return Failure(Reason.SIGN_IN_UNAVAILABLE, sentence, Next.ANOTHER_SERVER)
-    known = _known_code(chain)
-    if known is None and _first(chain, CredentialsExpiredError) is not None:
-        known = _TICKET_EXPIRED
-    if known is None and _first(chain, NoCredentialError) is not None:
-        known = _NO_TICKET
+    known = known_obstacle(chain)
     if known is not None:
-        text = known.text.format(who=place.who, server=place.server)
-        return Failure(known.reason, f"{place.server} cannot be signed in to by {place.by}: {text}.", known.then)
+        reason, then = _KERBEROS[known]
+        text = known.words(place.who, place.server, "give --user")
+        return Failure(reason, f"{place.server} cannot be signed in to by {place.by}: {text}.", then)
     if rejected is not None:
         return Failure(Reason.SIGN_IN_FAILED, _rejected(place), Next.NOTHING)
     if _first(chain, OperationNotAvailableError) is not None and place.user is None:
@@ -346,35 +264,7 @@ def _rejected(place: Place) -> str:
     )
 
 
-def _known_code(chain: tuple[BaseException, ...]) -> _Kerberos | None:
-    for error in chain:
-        for name in ("err_code", "min_code", "maj_code", "winerror"):
-            code = getattr(error, name, None)
-            if isinstance(code, int):
-                unsigned = code & 0xFFFFFFFF
-                signed = unsigned - (1 << 32) if unsigned >> 31 else unsigned
-                known = _KRB5.get(signed) or _SSPI.get(unsigned)
-                if known is not None:
-                    return known
-        base = getattr(error, "base_error", None)
-        known = _known_code((base,)) if isinstance(base, BaseException) else None
-        if known is not None:
-            return known
-    return None
-
-
 # --- TLS --------------------------------------------------------------------------------------------------------------
-
-_CERTIFICATE: Final[Mapping[int, str]] = {
-    9: "is not valid yet",
-    10: "has expired",
-    18: "is self-signed and not trusted",
-    19: "comes from a certificate authority that this machine does not trust",
-    20: "comes from a certificate authority that this machine does not trust",
-    21: "comes without its intermediate certificates, or from an authority that this machine does not trust",
-    62: "does not name {server}",
-    64: "does not name {server}",
-}
 
 
 def _of_tls(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
@@ -383,11 +273,10 @@ def _of_tls(chain: tuple[BaseException, ...], place: Place) -> Failure | None:
 
     untrusted = _first(chain, ssl.SSLCertVerificationError)
     if untrusted is not None:
-        what = _CERTIFICATE.get(getattr(untrusted, "verify_code", 0), "cannot be verified").format(server=place.server)
-        do = (
-            "Give the server by a name that the certificate covers"
-            if "name" in what
-            else "Give the authority's certificate with --ca-file, or mend the certificate"
+        what, do = certificate_problem(
+            getattr(untrusted, "verify_code", 0),
+            place.server,
+            "Give the server by a name that the certificate covers",
         )
         sentence = (
             f"The certificate of {place.address} {what}, and a credential goes only where it can be verified. {do}."
