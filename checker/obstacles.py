@@ -15,13 +15,13 @@ __all__ = ["Obstacle", "certificate_problem", "chain_of", "known_obstacle"]
 class Obstacle(Enum):
     """Why Kerberos gave nothing. The values are what to say, of `who` at `server`; `instead` is another way."""
 
-    WRONG_PASSWORD = (  # noqa: S105 - no password
+    WRONG = (
         "the domain refused the password of {who}. Check user and password; mapiready does not try again, so that the"
         " account is not locked"
     )
     UNKNOWN_USER = "the domain does not know {who}. Write the user as name@DOMAIN"
     LOCKED = "the account {who} is disabled, locked or expired. Have it unlocked"
-    PASSWORD_EXPIRED = "the password of {who} has expired. Change it, then run mapiready again"  # noqa: S105 - no password
+    EXPIRED = "the password of {who} has expired. Change it, then run mapiready again"
     CLOCK_SKEW = (
         "the clocks of this machine and of the domain differ by more than five minutes. Set the clock of this machine"
     )
@@ -34,7 +34,7 @@ class Obstacle(Enum):
         " /etc/krb5.conf"
     )
     NO_TICKET = "there is no Kerberos ticket. Run kinit first, or {instead}"
-    TICKET_EXPIRED = "the Kerberos ticket has expired. Run kinit again, or {instead}"
+    TICKET_ENDED = "the Kerberos ticket has expired. Run kinit again, or {instead}"
 
     def words(self, who: str, server: str, instead: str) -> str:
         """What to say, without a full stop."""
@@ -43,12 +43,12 @@ class Obstacle(Enum):
 
 # MIT krb5 (krb5.h), as signed numbers
 _KRB5: Final[Mapping[int, Obstacle]] = {
-    -1765328360: Obstacle.WRONG_PASSWORD,  # KRB5KDC_ERR_PREAUTH_FAILED
-    -1765328353: Obstacle.WRONG_PASSWORD,  # KRB5KRB_AP_ERR_BAD_INTEGRITY
+    -1765328360: Obstacle.WRONG,  # KRB5KDC_ERR_PREAUTH_FAILED
+    -1765328353: Obstacle.WRONG,  # KRB5KRB_AP_ERR_BAD_INTEGRITY
     -1765328378: Obstacle.UNKNOWN_USER,  # KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN
     -1765328366: Obstacle.LOCKED,  # KRB5KDC_ERR_CLIENT_REVOKED
     -1765328383: Obstacle.LOCKED,  # KRB5KDC_ERR_NAME_EXP
-    -1765328361: Obstacle.PASSWORD_EXPIRED,  # KRB5KDC_ERR_KEY_EXP
+    -1765328361: Obstacle.EXPIRED,  # KRB5KDC_ERR_KEY_EXP
     -1765328347: Obstacle.CLOCK_SKEW,  # KRB5KRB_AP_ERR_SKEW
     -1765328351: Obstacle.CLOCK_SKEW,  # KRB5KRB_AP_ERR_TKT_NYV
     -1765328377: Obstacle.NO_SPN,  # KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN
@@ -59,11 +59,11 @@ _KRB5: Final[Mapping[int, Obstacle]] = {
     -1765328160: Obstacle.NO_KDC,  # KRB5_CONFIG_NODEFREALM
     -1765328189: Obstacle.NO_TICKET,  # KRB5_FCC_NOFILE
     -1765328243: Obstacle.NO_TICKET,  # KRB5_CC_NOTFOUND
-    -1765328352: Obstacle.TICKET_EXPIRED,  # KRB5KRB_AP_ERR_TKT_EXPIRED
+    -1765328352: Obstacle.TICKET_ENDED,  # KRB5KRB_AP_ERR_TKT_EXPIRED
 }
 # Windows (winerror.h), as unsigned numbers
 _SSPI: Final[Mapping[int, Obstacle]] = {
-    0x8009030C: Obstacle.WRONG_PASSWORD,  # SEC_E_LOGON_DENIED
+    0x8009030C: Obstacle.WRONG,  # SEC_E_LOGON_DENIED
     0x80090303: Obstacle.NO_SPN,  # SEC_E_TARGET_UNKNOWN
     0x80090322: Obstacle.NO_SPN,  # SEC_E_WRONG_PRINCIPAL
     0x80090324: Obstacle.CLOCK_SKEW,  # SEC_E_TIME_SKEW
@@ -93,7 +93,7 @@ def known_obstacle(chain: Iterable[BaseException]) -> Obstacle | None:
     errors = tuple(chain)
     known = _by_code(errors)
     if known is None and any(isinstance(error, CredentialsExpiredError) for error in errors):
-        return Obstacle.TICKET_EXPIRED
+        return Obstacle.TICKET_ENDED
     if known is None and any(isinstance(error, NoCredentialError) for error in errors):
         return Obstacle.NO_TICKET
     return known

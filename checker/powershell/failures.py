@@ -192,15 +192,15 @@ def _too_slow(place: Place) -> str:
 
 # An obstacle that another server does not have either ends the attempts.
 _KERBEROS: Final[Mapping[Obstacle, tuple[Reason, Next]]] = {
-    Obstacle.WRONG_PASSWORD: (Reason.SIGN_IN_FAILED, Next.NOTHING),
+    Obstacle.WRONG: (Reason.SIGN_IN_FAILED, Next.NOTHING),
     Obstacle.UNKNOWN_USER: (Reason.SIGN_IN_FAILED, Next.NOTHING),
     Obstacle.LOCKED: (Reason.SIGN_IN_FAILED, Next.NOTHING),
-    Obstacle.PASSWORD_EXPIRED: (Reason.SIGN_IN_FAILED, Next.NOTHING),
+    Obstacle.EXPIRED: (Reason.SIGN_IN_FAILED, Next.NOTHING),
     Obstacle.CLOCK_SKEW: (Reason.SIGN_IN_UNAVAILABLE, Next.NOTHING),
     Obstacle.NO_SPN: (Reason.SIGN_IN_UNAVAILABLE, Next.ANOTHER_SERVER),
     Obstacle.NO_KDC: (Reason.SIGN_IN_UNAVAILABLE, Next.NOTHING),
     Obstacle.NO_TICKET: (Reason.SIGN_IN_UNAVAILABLE, Next.NOTHING),
-    Obstacle.TICKET_EXPIRED: (Reason.SIGN_IN_UNAVAILABLE, Next.NOTHING),
+    Obstacle.TICKET_ENDED: (Reason.SIGN_IN_UNAVAILABLE, Next.NOTHING),
 }
 _ACCEPTED: Final[Mapping[str, frozenset[str]]] = {
     "basic": frozenset({"basic"}),
