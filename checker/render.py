@@ -1,16 +1,17 @@
-"""A report into its formats: the writers with what they need, and a JSON report read back."""
+"""A report into its formats: the writers with what they need, a JSON report read back, and two of them compared."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from checker.output import OutputPlan, terminal_options, write_report
+from checker.output import OutputPlan, plan_output, terminal_options, write_report
 from checker.plugins import find_checks
-from checker.results import Report
+from checker.results import ExitCode, Report
+from checker.settings import SettingsError
 from reports import FORMATS, Explanation, RenderOptions
 
-__all__ = ["read_report", "write_all"]
+__all__ = ["diff", "read_report", "write_all"]
 
 _MOST = 512 * 1024 * 1024
 """Bytes of the largest JSON report that is read."""
@@ -23,7 +24,7 @@ def write_all(report: Report, plan: OutputPlan, *, verbose: bool = False) -> tup
         OutputError: a file could not be written.
     """
 
-    def render(name: str, options: RenderOptions) -> str:
+    def render(name: str, options: RenderOptions) -> str | bytes:
         return FORMATS[name].render(report, options)
 
     needs_explanations = "html" in plan.stdout or any(name == "html" for name, _ in plan.files)
@@ -36,6 +37,30 @@ def _explanations() -> dict[str, Explanation]:
         key: Explanation(check.info.why, check.info.how, check.info.mend, check.info.undo, check.info.sources)
         for key, check in find_checks().checks.items()
     }
+
+
+def diff(
+    before: str, after: str, formats: tuple[str, ...], output: str | None, *, verbose: bool = False
+) -> tuple[ExitCode, tuple[Path, ...]]:
+    """Compares two JSON reports and shows or writes what changed; gives the exit code and the files written.
+
+    Raises:
+        UserError: a report that cannot be read, reports of different organisations, or options that do not go together.
+        OutputError: a file could not be written.
+    """
+    from checker.comparing import compare, exit_code_of
+    from reports.comparison import COMPARISON_FORMATS
+
+    if before == after == "-":
+        raise SettingsError("Only one of the two reports can come from standard input.")
+    plan = plan_output(formats, output, COMPARISON_FORMATS, "mapiready-diff")
+    comparison = compare(read_report(before), read_report(after))
+    written = write_report(
+        plan,
+        lambda name, options: COMPARISON_FORMATS[name].render(comparison, options),
+        terminal_options({}, verbose=verbose),
+    )
+    return exit_code_of(comparison), written
 
 
 def read_report(name: str) -> Report:

@@ -1,6 +1,6 @@
 """The formats of a report: one file or folder each, found here by name and loaded when first used.
 
-A writer is `render(report, …) -> str`. It prints, counts, sorts and decides nothing.
+A writer is `render(report, …) -> str`, or bytes for what is no text. It prints, counts, sorts and decides nothing.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ class RenderOptions:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format: the ending of its files, and its writer."""
+    """A format: the ending of its files, its writer, for whom it is, and whether it is bytes rather than text."""
 
     suffix: str
-    render: Callable[[Report, RenderOptions], str]
+    render: Callable[[Report, RenderOptions], str | bytes]
+    purpose: str
+    binary: bool = False
 
 
 def _terminal(report: Report, options: RenderOptions) -> str:
@@ -59,7 +61,7 @@ def _json(report: Report, _options: RenderOptions) -> str:
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType({
-    "terminal": Format(".txt", _terminal),
-    "html": Format(".html", _html),
-    "json": Format(".json", _json),
+    "terminal": Format(".txt", _terminal, "people at a console"),
+    "html": Format(".html", _html, "people in a browser"),
+    "json": Format(".json", _json, "scripts; the only one that mapiready reads again"),
 })  # fmt: skip

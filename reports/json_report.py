@@ -38,7 +38,16 @@ from checker.results import (
     Timing,
 )
 
-__all__ = ["SCHEMA_VERSION", "ReportFileError", "parse", "render", "schema"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "ReportFileError",
+    "as_text",
+    "finding_object",
+    "parse",
+    "render",
+    "schema",
+    "subject_object",
+]
 
 SCHEMA_VERSION = 1
 
@@ -61,14 +70,15 @@ def schema() -> str:
 def render(report: Report) -> str:
     """The report as JSON text, ASCII only, in a stable order."""
     # One finding at a time: of all of them at once, the encoder's pieces would be several times as large as the text.
-    findings = ",".join("\n  " + _text(_finding(finding)).replace("\n", "\n  ") for finding in report.findings)
+    findings = ",".join("\n  " + as_text(finding_object(finding)).replace("\n", "\n  ") for finding in report.findings)
     end = "\n " if findings else ""
-    before = _text(_before_findings(report)).removesuffix("\n}")
-    after = _text(_after_findings(report)).removeprefix("{")
+    before = as_text(_before_findings(report)).removesuffix("\n}")
+    after = as_text(_after_findings(report)).removeprefix("{")
     return f'{before},\n "findings": [{findings}{end}],{after}\n'
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """A value as JSON text, ASCII only."""
     return json.dumps(value, ensure_ascii=True, allow_nan=False, indent=1)
 
 
@@ -115,14 +125,15 @@ _COUNTS = (
 )
 
 
-def _finding(finding: Finding) -> dict[str, object]:
+def finding_object(finding: Finding) -> dict[str, object]:
+    """A finding as it stands in every JSON of ours."""
     because = finding.because
     return {
         "check": finding.check,
         "title": finding.title,
         "severity": finding.severity.value,
         "category": finding.category.value,
-        "subject": _subject(finding.subject),
+        "subject": subject_object(finding.subject),
         "status": finding.status.value,
         "summary": finding.summary,
         "found": list(finding.found),
@@ -130,11 +141,12 @@ def _finding(finding: Finding) -> dict[str, object]:
         "remedy": [_step(step) for step in finding.remedy],
         "evidence": [{"name": name, "value": value} for name, value in finding.evidence],
         "reason": finding.reason.value if finding.reason else None,
-        "because": {"check": because.check, "subject": _subject(because.subject)} if because else None,
+        "because": {"check": because.check, "subject": subject_object(because.subject)} if because else None,
     }
 
 
-def _subject(subject: Subject) -> dict[str, object]:
+def subject_object(subject: Subject) -> dict[str, object]:
+    """A subject as it stands in every JSON of ours."""
     return {
         "kind": subject.kind.value,
         "name": subject.name,

@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.text import Text
 
 from checker.quoting import powershell_words
-from checker.results import Advice, Cmdlet, Finding, Readiness, Report, Severity, Status, Step, SubjectKind
+from checker.results import Advice, Cmdlet, Finding, Readiness, Report, Severity, Status, Step, Subject, SubjectKind
 from reports.text import number_of, plain_ascii, visible
 from reports.view import Group, Kind, Layout, Section, count_words, facts_line, layout, subject_text
 
-__all__ = ["render"]
+__all__ = ["Page", "id_width", "render", "show_step", "show_subjects", "show_values"]
 
 _PROSE = 110
 _NARROWEST = 40
@@ -61,7 +61,7 @@ _SIGNS = {
 }
 
 
-class _Page:
+class Page:
     """Collects lines. Texts come in raw and are made harmless here, in one place."""
 
     def __init__(self, width: int, *, ascii_only: bool, verbose: bool) -> None:
@@ -142,7 +142,7 @@ class _Page:
 def render(report: Report, *, width: int, colour: bool, verbose: bool = False, ascii_only: bool = False) -> str:
     """The report for a terminal of this width. `verbose` shows what passed and what is folded, too; `ascii_only` makes
     the whole text ASCII, for a terminal that cannot show more."""
-    page = _Page(width, ascii_only=ascii_only, verbose=verbose)
+    page = Page(width, ascii_only=ascii_only, verbose=verbose)
     plan = layout(report)
     _headline(page, report)
     for section in plan.sections:
@@ -163,12 +163,12 @@ def render(report: Report, *, width: int, colour: bool, verbose: bool = False, a
 # --- the answer -------------------------------------------------------------------------------------------------------
 
 
-def _headline(page: _Page, report: Report) -> None:
+def _headline(page: Page, report: Report) -> None:
     verdict = page.text(report.headline, _HEADLINE_STYLES[report.readiness]).append("   ")
     page.flow(0, verdict, [page.text(fact) for fact in facts_line(report)], page.text(" \u00b7 ").plain)
 
 
-def _closing(page: _Page, report: Report) -> None:
+def _closing(page: Page, report: Report) -> None:
     page.blank()
     words = [text for _, text in count_words(report.counts)] or ["no finding"]
     words.append(f"{report.counts.checks:,} of {number_of(report.counts.checks_known, 'check')} answered")
@@ -185,7 +185,7 @@ def _closing(page: _Page, report: Report) -> None:
 # --- failures ---------------------------------------------------------------------------------------------------------
 
 
-def _section_title(page: _Page, report: Report, kind: Kind) -> None:
+def _section_title(page: Page, report: Report, kind: Kind) -> None:
     page.blank()
     page.line(2, page.text(dict(count_words(report.counts)).get(kind, kind.value), "bold"))
 
@@ -194,45 +194,46 @@ def _same_words(finding: Finding) -> tuple[object, ...]:
     return (finding.summary, finding.found, finding.expected, finding.remedy, finding.status)
 
 
-def _failures(page: _Page, report: Report, plan: Layout, section: Section) -> None:
+def _failures(page: Page, report: Report, plan: Layout, section: Section) -> None:
     _section_title(page, report, section.kind)
-    width = _id_width(section)
+    width = id_width(section.findings)
     for group in section.groups:
         for _, alike in groupby(group.findings, key=_same_words):
             _failure(page, plan, section.kind, width, tuple(alike))
 
 
-def _id_width(section: Section) -> int:
+def id_width(findings: Iterable[Finding]) -> int:
     """So wide that the subjects of a section stand under each other."""
-    return min(max(cell_len(finding.check) for finding in section.findings), 34)
+    return min(max(cell_len(finding.check) for finding in findings), 34)
 
 
-def _subjects(page: _Page, findings: Sequence[Finding]) -> Text:
+def show_subjects(page: Page, subjects: Sequence[Subject]) -> Text:
+    """The subjects in one text, with their notes; the many are named by their number."""
     parts: list[Text] = []
-    for finding in findings[: page.most]:
-        part = page.text(subject_text(finding.subject), "bold", limit=200)
-        if finding.subject.note:
-            part.append_text(page.text(f" ({finding.subject.note})", "dim", limit=400))
+    for subject in subjects[: page.most]:
+        part = page.text(subject_text(subject), "bold", limit=200)
+        if subject.note:
+            part.append_text(page.text(f" ({subject.note})", "dim", limit=400))
         parts.append(part)
-    if len(findings) > page.most:
-        parts.append(page.text(f"{len(findings) - page.most:,} more", "dim"))
+    if len(subjects) > page.most:
+        parts.append(page.text(f"{len(subjects) - page.most:,} more", "dim"))
     return Text(", ").join(parts)
 
 
-def _sign(page: _Page, kind: Kind) -> Text:
+def _sign(page: Page, kind: Kind) -> Text:
     return Text(_SIGNS[kind][page.ascii_only] + " ", _STYLES[kind])
 
 
-def _failure(page: _Page, plan: Layout, kind: Kind, width: int, alike: Sequence[Finding]) -> None:
+def _failure(page: Page, plan: Layout, kind: Kind, width: int, alike: Sequence[Finding]) -> None:
     finding = alike[0]
     name = page.text(finding.check, _STYLES[kind], limit=200)
     name.append(" " * max(width - cell_len(name.plain) + 2, 2))
-    page.block(2, _sign(page, kind).append_text(name), _subjects(page, alike))
+    page.block(2, _sign(page, kind).append_text(name), show_subjects(page, [finding.subject for finding in alike]))
     page.block(6, Text(), page.text(finding.summary))
-    _values(page, "found", finding.found)
-    _values(page, "expected", finding.expected)
+    show_values(page, "found", finding.found)
+    show_values(page, "expected", finding.expected)
     for number, step in enumerate(finding.remedy, 1):
-        _step(page, number, step)
+        show_step(page, number, step)
     if page.verbose:
         _evidence(page, alike)
     folded = [below for above in alike for below in plan.under(above)]
@@ -244,19 +245,20 @@ def _failure(page: _Page, plan: Layout, kind: Kind, width: int, alike: Sequence[
             _folded(page, folded)
 
 
-def _evidence(page: _Page, alike: Iterable[Finding]) -> None:
+def _evidence(page: Page, alike: Iterable[Finding]) -> None:
     for finding in alike:
         for name, value in finding.evidence:
             page.block(6, Text(f"{'evidence':<10}", "dim"), page.text(f"{name}: ", "dim").append_text(page.text(value)))
 
 
-def _folded(page: _Page, findings: Iterable[Finding]) -> None:
+def _folded(page: Page, findings: Iterable[Finding]) -> None:
     for below in findings:
         head = page.text(f"{below.check} {subject_text(below.subject)} ({below.status.value}): ", "dim", limit=400)
         page.block(10, Text(), head.append_text(page.text(below.summary)), hanging=12)
 
 
-def _values(page: _Page, label: str, values: Sequence[str]) -> None:
+def show_values(page: Page, label: str, values: Sequence[str]) -> None:
+    """What was found or expected, beside its label; nothing for nothing."""
     if not values:
         return
     shown = values[: page.most]
@@ -266,7 +268,8 @@ def _values(page: _Page, label: str, values: Sequence[str]) -> None:
     page.block(6, Text(f"{label:<10}", "dim"), text)
 
 
-def _step(page: _Page, number: int, step: Step) -> None:
+def show_step(page: Page, number: int, step: Step) -> None:
+    """One step of a remedy."""
     label = Text(f"{'do' if number == 1 else '':<6}{number:<4}", "dim")
     match step:
         case Advice():
@@ -302,7 +305,7 @@ def _command_lines(words: Sequence[str], width: int) -> Iterator[Text]:
 # --- everything else --------------------------------------------------------------------------------------------------
 
 
-def _sentences(page: _Page, section: Section) -> None:
+def _sentences(page: Page, section: Section) -> None:
     """One block for each sentence: the sentence, and the checks and subjects of which it is true."""
     page.blank()
     for group in section.groups:
@@ -320,7 +323,7 @@ _SENTENCE_LABELS = {
 }
 
 
-def _checks(page: _Page, group: Group) -> Text:
+def _checks(page: Page, group: Group) -> Text:
     parts: list[Text] = []
     for check, findings in groupby(group.findings, key=lambda finding: finding.check):
         members = tuple(findings)
@@ -331,15 +334,15 @@ def _checks(page: _Page, group: Group) -> Text:
     return Text(", ").join(parts)
 
 
-def _plain_subjects(page: _Page, findings: Sequence[Finding]) -> Text:
+def _plain_subjects(page: Page, findings: Sequence[Finding]) -> Text:
     names = [visible(subject_text(finding.subject), limit=200) for finding in findings[: page.most]]
     more = [f"{len(findings) - page.most:,} more"] if len(findings) > page.most else []
     return page.text("(" + ", ".join(names + more) + ")", "dim", limit=20_000)
 
 
-def _one_line_each(page: _Page, section: Section) -> None:
+def _one_line_each(page: Page, section: Section) -> None:
     page.blank()
-    width = _id_width(section)
+    width = id_width(section.findings)
     for finding in section.findings:
         name = page.text(finding.check, _STYLES[section.kind], limit=200)
         name.append(" " * max(width - cell_len(name.plain) + 2, 2))

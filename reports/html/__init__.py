@@ -1,27 +1,16 @@
 """The report as one HTML file: no request to anywhere, a strict Content-Security-Policy, readable without JavaScript.
 
-The design is page.html.j2, page.css and page.js in this folder. Style and script are put into the page when it is
-rendered, and the policy allows exactly these two, by their hash. Every value that the template prints goes through
-`visible` and autoescape; only what `_breakable`, `_command`, `_lines`, `_details` and `_inline` return is taken as it
-is.
+What stands where in it; how a value gets into a page safely is in design.py.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from urllib.parse import quote
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
-from markupsafe import Markup, escape
-
-from checker.quoting import powershell_words
-from checker.results import Advice, Category, Cmdlet, Counts, Finding, Report, Severity, Status, Subject, SubjectKind
-from reports.text import EVIDENCE_LIMIT, duration, number_of, visible
+from checker.results import Category, Counts, Finding, Report, Severity, Status, Subject, SubjectKind
+from reports.html.design import CATEGORY_WORDS, SEVERITY_WORDS, STATUS_WORDS, frame, template
+from reports.text import number_of, visible
 from reports.timeline import State, timeline
 from reports.view import (
     READINESS_TONE,
@@ -32,12 +21,10 @@ from reports.view import (
     count_words,
     facts_line,
     layout,
-    subject_text,
 )
 
 __all__ = ["render"]
 
-_COMMAND_LIMIT = 20_000
 _LONG = 2_000
 """Findings from which on what stands behind a pass is left to the JSON report, so that the page still opens at once."""
 _CHUNK = 40
@@ -76,32 +63,6 @@ _LEADS = {
 _ELSEWHERE = " What a failure above stands before is folded under that failure."
 _LEFT_OUT = " This report is long: the evidence of these is in the JSON report."
 _FOLDED_AT_FIRST = frozenset({Kind.PASSED, Kind.NOT_APPLICABLE})
-_STATUSES = {
-    Status.FAIL: "Failed",
-    Status.ERROR: "Error",
-    Status.UNKNOWN: "Unknown",
-    Status.ACCEPTED: "Accepted",
-    Status.NOT_RUN: "Not run",
-    Status.PASS: "Passed",
-    Status.NOT_APPLICABLE: "Not applicable",
-}
-_SEVERITIES = {Severity.BLOCKER: "Blocker", Severity.WARNING: "Warning", Severity.ADVICE: "Advice"}
-_CATEGORIES = {
-    Category.ORGANISATION: "Organisation",
-    Category.SERVERS: "Servers",
-    Category.VIRTUAL_DIRECTORIES: "Virtual directories",
-    Category.OUTLOOK_ANYWHERE: "Outlook Anywhere",
-    Category.NAMES: "Names",
-    Category.CERTIFICATES: "Certificates",
-    Category.ENDPOINTS: "Endpoints",
-    Category.SIGN_IN: "Sign-in",
-    Category.AUTODISCOVER: "Autodiscover",
-    Category.CONNECTIVITY: "Connectivity",
-    Category.MAILBOXES: "Mailboxes",
-    Category.HOST: "Host",
-    Category.CLIENTS: "Clients",
-    Category.OTHER: "Other",
-}
 _TONES = {
     Kind.BLOCKERS: "bad",
     Kind.WARNINGS: "warn",
@@ -119,21 +80,14 @@ _LOOKS = {
     State.VALID: ("good", "\u2713"),
 }
 """Tone and sign of a certificate; the shape of its bar is by its state in the template."""
-_ICON_COLOURS = {"good": "#1a7037", "bad": "#b3261e", "open": "#6b3fa0"}
 
 
 def render(report: Report, *, explanations: Mapping[str, Explanation] | None = None) -> str:
     """The page. `explanations` (by id of the check) are shown folded beside the findings of their check."""
     plan = layout(report)
-    style, script = _inline("page.css"), _inline("page.js")
-    tone = READINESS_TONE[report.readiness]
-    return _template().render(
+    return template("page.html.j2").render(
+        **frame(READINESS_TONE[report.readiness], scripted=True),
         report=report,
-        tone=tone,
-        icon=_icon(tone),
-        style=style,
-        script=script,
-        policy=_policy(style, script),
         facts=facts_line(report),
         tiles=_tiles(report.counts),
         matrix=_matrix(report, plan),
@@ -141,103 +95,12 @@ def render(report: Report, *, explanations: Mapping[str, Explanation] | None = N
         looks=_LOOKS,
         sections=tuple(_sections(report, plan)),
         explanations=explanations or {},
-        statuses=[(status, _STATUSES[status]) for status in Status if _any(report, "status", status)],
-        severities=[(severity, _SEVERITIES[severity]) for severity in Severity],
-        categories=[(category, _CATEGORIES[category]) for category in Category if _any(report, "category", category)],
+        statuses=[(status, STATUS_WORDS[status]) for status in Status if _any(report, "status", status)],
+        severities=[(severity, SEVERITY_WORDS[severity]) for severity in Severity],
+        categories=[
+            (category, CATEGORY_WORDS[category]) for category in Category if _any(report, "category", category)
+        ],
     )
-
-
-# --- what may stand in the page as it is ------------------------------------------------------------------------------
-
-
-def _command(step: Cmdlet) -> Markup:
-    """The command, escaped and never changed: what is copied must be what was meant. Quoting has made it harmless."""
-    words = powershell_words(step)
-    length = sum(map(len, words))
-    if length > _COMMAND_LIMIT:
-        return escape(f"# {step.name}: too long to be shown ({length:,} characters); the JSON report has it")
-    # A span each, because a browser would break a line after the hyphen of "-Identity".
-    return Markup(" ").join(Markup("<span>{}</span>").format(word) for word in words)
-
-
-def _breakable(name: str) -> Markup:
-    """A name that a narrow column breaks before its dots rather than anywhere."""
-    return Markup("<wbr>.").join(visible(name).split("."))
-
-
-def _lines(text: str) -> Markup:
-    """Evidence: line breaks stay."""
-    return escape(visible(text, limit=EVIDENCE_LIMIT, lines=True))
-
-
-def _details(finding: Finding) -> Markup:
-    """What stands behind a finding that needs no action, as one text: a long report has thousands of these."""
-    parts = [("found", value) for value in finding.found]
-    parts += [("expected", value) for value in finding.expected]
-    parts += finding.evidence
-    return Markup("\n").join(
-        Markup("{}{}{}").format(visible(name), ":\n" if "\n" in value else ": ", _lines(value)) for name, value in parts
-    )
-
-
-@cache
-def _inline(name: str) -> Markup:
-    """A source file of the design, which holds nothing that could end its element."""
-    text = files(__package__).joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
-    if "</" in text or "<!--" in text:
-        raise ValueError(f"{name} must not hold '</' or '<!--', which could end the element that it is put into.")
-    return Markup(text)  # noqa: S704 - our own file, checked above
-
-
-def _policy(style: str, script: str) -> str:
-    def allowed(text: str) -> str:
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        return f"'sha256-{digest}'"
-
-    return (
-        f"default-src 'none'; style-src {allowed(style)}; script-src {allowed(script)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _icon(tone: str) -> str:
-    drawing = (
-        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
-        f"<circle cx='8' cy='8' r='7' fill='{_ICON_COLOURS[tone]}'/></svg>"
-    )
-    return "data:image/svg+xml," + quote(drawing)
-
-
-def _finalised(value: object) -> object:
-    """Jinja calls this with every value that it prints."""
-    return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value)
-
-
-@cache
-def _template() -> Template:
-    def load(name: str) -> str:
-        return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-    environment = Environment(
-        autoescape=True,
-        finalize=_finalised,
-        loader=FunctionLoader(load),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update({
-        "breakable": _breakable,
-        "command": _command,
-        "evidence": _lines,
-        "details": _details,
-        "subject": subject_text,
-        "duration": duration,
-        "is_advice": lambda step: isinstance(step, Advice),
-        "status_word": _STATUSES.__getitem__,
-        "https": lambda sources: [source for source in sources if source.startswith("https://")],
-    })  # fmt: skip
-    return environment.get_template("page.html.j2")
 
 
 # --- what the template shows ------------------------------------------------------------------------------------------
@@ -419,7 +282,7 @@ def _matrix(report: Report, plan: Layout) -> _Matrix:
         _Row(key, label, kind, tuple(_cell(label, column, cells.get((key, column), ())) for column in columns))
         for key, (label, kind) in labels.items()
     )
-    return _Matrix(tuple((column.value, _CATEGORIES[column]) for column in columns), rows)
+    return _Matrix(tuple((column.value, CATEGORY_WORDS[column]) for column in columns), rows)
 
 
 def _label(subject: Subject) -> tuple[str, str]:
@@ -442,7 +305,7 @@ _CELL_WORDS = {
 
 def _cell(label: str, column: Category, found: Iterable[tuple[str, Kind]]) -> _Cell:
     members = list(found)
-    where = f"{visible(label, limit=100)}, {_CATEGORIES[column]}"
+    where = f"{visible(label, limit=100)}, {CATEGORY_WORDS[column]}"
     if not members:
         return _Cell("none", "", f"{where}: no finding", None, column.value)
     kinds = [kind for _, kind in members]

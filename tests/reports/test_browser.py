@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from checker.comparing import Comparison
 from checker.results import Report
 from reports import Explanation
+from reports.comparison import html as comparison_html
 from reports.html import render
 from tests.reports.needed import missing, module
 from tests.reports.samples import empty_report, healthy_report, hostile_report, large_report, rich_report
+from tests.reports.test_comparison import COMPARISONS
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 ARGUMENTS = [
@@ -52,9 +55,14 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
     complaints: list[str] = []
     contexts = []
 
-    def show(report: Report, *, width: int = 1280, dark: bool = False, script: bool = True, path: str = "") -> Any:
+    def show(
+        report: Report | Comparison, *, width: int = 1280, dark: bool = False, script: bool = True, path: str = ""
+    ) -> Any:
         file = tmp_path / "report.html"
-        file.write_text(render(report, explanations=EXPLANATIONS), encoding="utf-8", newline="\n")
+        text = (
+            render(report, explanations=EXPLANATIONS) if isinstance(report, Report) else comparison_html.render(report)
+        )
+        file.write_text(text, encoding="utf-8", newline="\n")
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
@@ -95,10 +103,15 @@ def shown(page: Any) -> int:
     )
 
 
-@pytest.mark.parametrize("report", [rich_report(), healthy_report(), empty_report(), hostile_report()])
+PAGES = (rich_report(), healthy_report(), empty_report(), hostile_report(), *COMPARISONS.values())
+
+
+@pytest.mark.parametrize("report", PAGES)
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("dark", [False, True])
-def test_no_complaint_no_sideways_scrolling_no_barrier(opened: Open, report: Report, width: int, dark: bool) -> None:
+def test_no_complaint_no_sideways_scrolling_no_barrier(
+    opened: Open, report: Report | Comparison, width: int, dark: bool
+) -> None:
     page = opened(report, width=width, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
