@@ -117,6 +117,8 @@ class Channel:
         self._limit = limit
         self._backend = _Backend(address, address_port)
         self._transport = _Transport(self._backend, tls, keep=keep)
+        self.head: tuple[tuple[str, str], ...] = ()
+        """The headers of the last answer, also of one that never ended."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -145,28 +147,35 @@ class Channel:
             content=body,
         )
         self._backend.begin()
+        self.head = ()
         begun = whole = False
         try:
             # The caller has the deadline, of the whole: a time-out for each read lets a byte a second go on for ever.
             # Not by a client: even one that follows no redirect reads where it leads, and fails where that is no URL.
             response = await self._transport.handle_async_request(request)
             begun = True
-            fields = tuple(_field(key, value) for key, value in response.headers.raw[:_MOST_HEADERS])
-            encodings = [value.strip().casefold() for key, value in fields if key == "content-encoding"]
+            self.head = tuple(_field(key, value) for key, value in response.headers.raw[:_MOST_HEADERS])
+            encodings = [value.strip().casefold() for key, value in self.head if key == "content-encoding"]
             received, truncated = await _body(response, encodings, self._limit)
             if truncated:
                 self._backend.abort()
             await response.aclose()
             whole = True
             return Answer(
-                response.status_code, response.reason_phrase[:200], response.http_version, fields, received, truncated
+                response.status_code,
+                response.reason_phrase[:200],
+                response.http_version,
+                self.head,
+                received,
+                truncated,
             )
         except (httpcore.RemoteProtocolError, httpcore.LocalProtocolError) as error:
-            closed = begun or not self._backend.received
-            raise BadAnswerError(str(error), closed=closed, begun=begun) from error
+            # Their words may hold what was sent or received, a credential too: the type must do.
+            problem = BadAnswerError(type(error).__name__, closed=begun or not self._backend.received, begun=begun)
         finally:
             if not whole:
                 self._backend.abort()
+        raise problem
 
     @property
     def opened(self) -> int:

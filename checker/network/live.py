@@ -15,9 +15,6 @@ Every exception of a library ends here and becomes a NotCollected with a sentenc
 from __future__ import annotations
 
 import asyncio
-import errno
-import ipaddress
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
@@ -29,7 +26,6 @@ from checker.answers import (
     Attempt,
     Handshake,
     HttpAnswer,
-    Layer,
     NotCollected,
     Offer,
     Reason,
@@ -39,6 +35,19 @@ from checker.answers import (
     TlsVersion,
 )
 from checker.network.dns import ask_for_services, ask_name_server, ask_system
+from checker.network.sentences import (
+    endpoint,
+    failed,
+    is_address,
+    joined,
+    of_request,
+    of_tcp,
+    of_tls,
+    reason_of,
+    shown,
+    words_of,
+    worst,
+)
 from checker.network.tls import HandshakeError, Problem, TlsClient, speaks
 from checker.watching import WATCHER, waiting_for
 
@@ -51,11 +60,6 @@ _CHUNK = 1 << 14
 _FAREWELL = 0.3
 _TURNS_TO_CLOSE = 4
 """Turns of the loop in which transports that were cut close their sockets."""
-_UNREACHABLE = frozenset(
-    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, 1231, 1232}
-    | ({errno.EHOSTDOWN} if hasattr(errno, "EHOSTDOWN") else set())
-)
-_WINDOWS_TIMED_OUT = 121  # ERROR_SEM_TIMEOUT, which overlapped connects give
 _AUTODISCOVER = "/autodiscover/autodiscover.xml"
 _AUTODISCOVER_REQUEST = (
     '<?xml version="1.0" encoding="utf-8"?>'
@@ -147,7 +151,7 @@ class LiveNetwork:
     ) -> T | NotCollected:
         """The answer that the first who asked got, or gets. Who stops waiting does not take it from the others."""
         if self._closed:
-            return NotCollected(Reason.INTERRUPTED, f"{_shown(target)} was not looked at: the run is over.")
+            return NotCollected(Reason.INTERRUPTED, f"{shown(target)} was not looked at: the run is over.")
         if key not in self._answers:
             self._answers[key] = asyncio.ensure_future(_guarded(target, look))
         return await asyncio.shield(self._answers[key])
@@ -166,7 +170,7 @@ class LiveNetwork:
         if given is not None:
             address, port = given
             return Resolved(target, (address if port is None else f"{address}#{port}",), given=True, seconds=0.0)
-        if _is_address(target.host):
+        if is_address(target.host):
             return Resolved(target, (target.host,), given=False, seconds=0.0)
         begun = time.monotonic()
         async with self._at_once:
@@ -210,7 +214,7 @@ class LiveNetwork:
                     seconds=round(time.monotonic() - begun, 3),
                 )
             attempts.append(Attempt(address, client))
-        return _worst(target, attempts)
+        return worst(target, attempts)
 
     async def _shake_hands_with(self, target: Target, written: str) -> TlsClient | NotCollected:
         opened = await self._open(target, written)
@@ -223,17 +227,17 @@ class LiveNetwork:
                 async with asyncio.timeout(seconds):
                     await _tls(client, *opened)
         except HandshakeError as error:
-            return _of_tls(error, where)
+            return of_tls(error, where)
         except TimeoutError:
-            return _failed(
+            return failed(
                 Reason.TIMED_OUT,
                 f"{where} accepts TCP connections, but did not answer the TLS handshake within {seconds:g} s.",
             )
         except EOFError:
-            return _failed(Reason.RESET, f"{where} accepts TCP connections, but closed this one during TLS.")
+            return failed(Reason.RESET, f"{where} accepts TCP connections, but closed this one during TLS.")
         except OSError as error:
-            reason = _reason(error)
-            return _failed(reason, f"{where} accepts TCP connections, but cut this one during TLS ({_words(error)}).")
+            reason = reason_of(error)
+            return failed(reason, f"{where} accepts TCP connections, but cut this one during TLS ({words_of(error)}).")
         finally:
             opened[1].transport.abort()
         return client
@@ -241,7 +245,7 @@ class LiveNetwork:
     async def _open(
         self, target: Target, written: str
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | NotCollected:
-        address, port = _endpoint(written, target.port)
+        address, port = endpoint(written, target.port)
         where, seconds = self._where(target, written), self._settings.timeout
         try:
             with waiting_for(f"TCP of {where}"):
@@ -249,18 +253,18 @@ class LiveNetwork:
                     return await asyncio.open_connection(address, port, limit=_CHUNK)
         except OSError as error:
             if isinstance(error, TimeoutError) and error.errno is None:
-                return _failed(Reason.TIMED_OUT, f"{where} did not accept a TCP connection within {seconds:g} s.")
-            return _of_tcp(error, where)
+                return failed(Reason.TIMED_OUT, f"{where} did not accept a TCP connection within {seconds:g} s.")
+            return of_tcp(error, where)
 
     @staticmethod
     def _where(target: Target, written: str) -> str:
-        return f"{_shown(target)} ({_joined(*_endpoint(written, target.port))})"
+        return f"{shown(target)} ({joined(*endpoint(written, target.port))})"
 
     async def _offers(self, target: Target, version: TlsVersion) -> Offer | NotCollected:
         if not self._able(version):
             return NotCollected(
                 Reason.NOT_SUPPORTED_HERE,
-                f"This machine's TLS library cannot speak {version.label}, so whether {_shown(target)} accepts it is"
+                f"This machine's TLS library cannot speak {version.label}, so whether {shown(target)} accepts it is"
                 " not known; look from a machine whose library can.",
             )
         handshake = await self.handshake(target)
@@ -287,7 +291,7 @@ class LiveNetwork:
         except HandshakeError as error:
             return _refused(target, version, client, error, self._where(target, written))
         except TimeoutError:
-            return _failed(
+            return failed(
                 Reason.TIMED_OUT,
                 f"{self._where(target, written)} did not answer a TLS handshake with {version.label} alone in"
                 f" {self._settings.timeout:g} s.",
@@ -332,7 +336,7 @@ class LiveNetwork:
                     opened[1].transport.abort()
                     return await self._ask(target, path, address, (), tls=False)
             attempts.append(Attempt(address, opened))
-        return _worst(target, attempts)
+        return worst(target, attempts)
 
     async def _address(self, target: Target) -> str | NotCollected:
         """The address that answered the handshake; for a further turn the next one, where the host has several."""
@@ -357,7 +361,7 @@ class LiveNetwork:
     ) -> HttpAnswer | NotCollected:
         from checker.network.http import BadAnswerError, fetch
 
-        address, port = _endpoint(written, target.port)
+        address, port = endpoint(written, target.port)
         seconds = self._settings.timeout
         where = self._where(target, written)
         method = "GET" if body is None else "POST"
@@ -377,25 +381,8 @@ class LiveNetwork:
                         body=body,
                         tls=tls,
                     )
-        except TimeoutError:
-            return NotCollected(
-                Reason.TIMED_OUT, f"{where} did not finish its answer to {method} {path} in {seconds:g} s."
-            )
-        except BadAnswerError as error:
-            if error.begun:
-                return NotCollected(Reason.RESET, f"{where} ended the connection within its answer to {method} {path}.")
-            if error.closed:
-                return NotCollected(Reason.RESET, f"{where} closed the connection without answering {method} {path}.")
-            return NotCollected(
-                Reason.MALFORMED, f"{where} answered {method} {path} with something that is not HTTP/1.1."
-            )
-        except ssl.SSLError as error:
-            return NotCollected(
-                Reason.TLS_FAILED,
-                f"{where} did TLS at first, but not for {method} {path} ({error.reason or 'no reason'}).",
-            )
-        except OSError as error:
-            return NotCollected(_reason(error), f"{where} cut the connection of {method} {path} ({_words(error)}).")
+        except (BadAnswerError, OSError) as error:
+            return of_request(error, where, f"{method} {path}", seconds)
         return HttpAnswer(
             target=target,
             method=method,
@@ -416,14 +403,14 @@ async def _guarded(target: Target, look: Callable[[], Awaitable[T | NotCollected
         return await look()
     except Exception as error:  # noqa: BLE001 - a host's oddity must cost its own answer only
         if (watcher := WATCHER.get()) is not None:
-            watcher.failed(_shown(target), error)
+            watcher.failed(shown(target), error)
         return NotCollected(
-            Reason.GATHERER_FAILED, f"{_shown(target)} could not be looked at: {type(error).__name__}: {error}."
+            Reason.GATHERER_FAILED, f"{shown(target)} could not be looked at: {type(error).__name__}: {error}."
         )
 
 
 def _client(target: Target, only: TlsVersion | None) -> TlsClient:
-    return TlsClient(None if _is_address(target.host) else target.host, only)
+    return TlsClient(None if is_address(target.host) else target.host, only)
 
 
 async def _tls(client: TlsClient, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -458,86 +445,3 @@ def _refused(
         Reason.NOT_SUPPORTED_HERE,
         f"Whether {where} accepts {version.label} is not known: this machine could not go on ({error.detail}).",
     )
-
-
-# --- sentences --------------------------------------------------------------------------------------------------------
-
-
-def _shown(target: Target) -> str:
-    host = target.host if target.port == 443 else _joined(target.host, target.port)
-    return host if target.via is None else f"{host} at {target.via}"
-
-
-def _joined(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _endpoint(written: str, port: int) -> tuple[str, int]:
-    """An address as `Resolved` writes it, with its port."""
-    address, _, other = written.partition("#")
-    return address, int(other) if other else port
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _failed(reason: Reason, sentence: str) -> NotCollected:
-    return NotCollected(reason, sentence, Layer.CONNECT)
-
-
-def _worst(target: Target, attempts: list[Attempt]) -> NotCollected:
-    """What to say when no address works: the first one's failure, and that the others fail too."""
-    errors = [attempt.error for attempt in attempts if attempt.error is not None]
-    if not errors:
-        return NotCollected(Reason.NOT_RESOLVED, f"{_shown(target)} has no address.", Layer.RESOLVE)
-    if len(errors) == 1:
-        return errors[0]
-    return _failed(errors[0].reason, " ".join(error.sentence for error in errors))
-
-
-def _reason(error: OSError) -> Reason:
-    if isinstance(error, ConnectionRefusedError):
-        return Reason.REFUSED
-    if isinstance(error, (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)):
-        return Reason.RESET
-    if isinstance(error, TimeoutError) or getattr(error, "winerror", None) == _WINDOWS_TIMED_OUT:
-        return Reason.TIMED_OUT
-    if error.errno in _UNREACHABLE or getattr(error, "winerror", None) in _UNREACHABLE:
-        return Reason.UNREACHABLE
-    return Reason.OTHER
-
-
-def _words(error: OSError) -> str:
-    return error.strerror or type(error).__name__
-
-
-def _of_tcp(error: OSError, where: str) -> NotCollected:
-    reason = _reason(error)
-    match reason:
-        case Reason.REFUSED:
-            return _failed(reason, f"{where} refused the TCP connection.")
-        case Reason.RESET:
-            return _failed(reason, f"{where} reset the TCP connection.")
-        case Reason.TIMED_OUT:
-            return _failed(reason, f"{where} did not accept a TCP connection in time.")
-        case Reason.UNREACHABLE:
-            return _failed(reason, f"{where} cannot be reached by TCP from here ({_words(error)}).")
-    return _failed(reason, f"No TCP connection to {where} could be opened on this machine ({_words(error)}).")
-
-
-def _of_tls(error: HandshakeError, where: str) -> NotCollected:
-    match error.problem:
-        case Problem.PLAIN_HTTP:
-            why = "answers the TLS handshake in plain HTTP: there is no TLS on this port"
-        case Problem.NOT_TLS:
-            why = f"answers the TLS handshake with something that is not TLS ({error.detail} …)"
-        case Problem.ALERT:
-            why = f"refused the TLS handshake (alert {error.detail})"
-        case Problem.FAILED:
-            why = f"could not agree on TLS with this machine ({error.detail})"
-    return _failed(Reason.TLS_FAILED, f"{where} accepts TCP connections, but {why}.")
