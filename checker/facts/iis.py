@@ -7,9 +7,9 @@ says anything of IIS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import ClassVar, Protocol, TypeVar
 
 from checker.answers import (
@@ -27,9 +27,12 @@ from checker.answers import (
 )
 from checker.declare import fact
 from checker.facts.directories import MapiVirtualDirectory, OutlookAnywhere
+from checker.facts.hosts import extended_protection_of
 from checker.facts.reading import Bag, bags, shown, strings, text
 from checker.facts.servers import missing_because
+from checker.facts.token_checking import TokenChecking, read_token_checking
 from checker.gathering import gather_each
+from checker.host import HostData
 from checker.results import Subject, SubjectKind
 
 __all__ = [
@@ -39,14 +42,6 @@ __all__ = [
     "mapi_directories_in_iis",
     "outlook_anywhere_in_iis",
 ]
-
-
-class TokenChecking(Enum):
-    """ExtendedProtectionTokenChecking: whether a sign-in must be bound to the TLS channel that it came by."""
-
-    NONE = "None"
-    ALLOW = "Allow"
-    REQUIRE = "Require"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +79,21 @@ class OutlookAnywhereInIis:
     )
 )
 async def mapi_directories_in_iis(
-    runner: CmdletRunner, directories: Collected[MapiVirtualDirectory]
+    runner: CmdletRunner, directories: Collected[MapiVirtualDirectory], hosts: HostData
 ) -> Collected[MapiDirectoryInIis]:
-    """IIS of every server that has a MAPI directory, each asked by a call of its own."""
-    return await _in_iis(runner, "Get-MapiVirtualDirectory", directories, _mapi)
+    """IIS of every server that has a MAPI directory, each asked by a call of its own; where the account may not read
+    it, or nobody can be asked, what an export of the host tells of it."""
+    collected = await _in_iis(runner, "Get-MapiVirtualDirectory", directories, _mapi)
+    return _with_exports(collected, directories.items, hosts, lambda it, why, mode: MapiDirectoryInIis(it, why, mode))
 
 
 @fact(cmdlets=(CmdletSpec("Get-OutlookAnywhere", ("Server",), (CmdletUse(asked=Asked.CLIENT_ACCESS, by="Server"),)),))
 async def outlook_anywhere_in_iis(
-    runner: CmdletRunner, directories: Collected[OutlookAnywhere]
+    runner: CmdletRunner, directories: Collected[OutlookAnywhere], hosts: HostData
 ) -> Collected[OutlookAnywhereInIis]:
-    """IIS of every server that has Outlook Anywhere, each asked by a call of its own."""
-    return await _in_iis(runner, "Get-OutlookAnywhere", directories, _outlook_anywhere)
+    """IIS of every server that has Outlook Anywhere, each asked by a call of its own; else as above."""
+    collected = await _in_iis(runner, "Get-OutlookAnywhere", directories, _outlook_anywhere)
+    return _with_exports(collected, directories.items, hosts, lambda it, _why, mode: OutlookAnywhereInIis(it, mode))
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------
@@ -137,6 +135,32 @@ async def _in_iis(
     for entry in collected.missing:
         missing += [Missing(directory.subject, entry.because) for directory in on_server[entry.subject.name]]
     return Collected(tuple(found), tuple(missing))
+
+
+def _with_exports(
+    collected: Collected[Held],
+    directories: Sequence[D],
+    hosts: HostData,
+    make: Callable[[D, NotCollected, TokenChecking], Held],
+) -> Collected[Held]:
+    """What was not given by a cmdlet and is told by the IIS configuration of an export."""
+    found, missing = list(collected.items), []
+    by_key = {directory.subject.key: directory for directory in directories}
+    for entry in collected.missing:
+        directory = by_key.get(entry.subject.key)
+        path = _path_in_iis(directory.identity) if directory else None
+        mode = extended_protection_of(directory.server, path, hosts) if directory and path else None
+        if entry.because.reason is Reason.NOT_GIVEN and directory and isinstance(mode, TokenChecking):
+            found.append(make(directory, entry.because, mode))
+        else:
+            missing.append(entry)
+    return Collected(tuple(found), tuple(missing))
+
+
+def _path_in_iis(identity: str) -> str | None:
+    """EX01\\mapi (Default Web Site) -> Default Web Site/mapi."""
+    match = re.fullmatch(r"[^\\]+\\(.+?)\s*\(([^()]+)\)", identity)
+    return f"{match[2].strip()}/{match[1]}" if match else None
 
 
 def _read(
@@ -221,26 +245,8 @@ def _mapi(directory: MapiVirtualDirectory, bag: Bag) -> MapiDirectoryInIis:
             f"{bag.cmdlet}, run by {bag.server}, gave an empty list of IISAuthenticationMethods for"
             f" {directory.identity}, which proves nothing; look at its authentication in IIS Manager.",
         )
-    return MapiDirectoryInIis(directory, methods, _token_checking(bag))
+    return MapiDirectoryInIis(directory, methods, read_token_checking(bag, "ExtendedProtectionTokenChecking"))
 
 
 def _outlook_anywhere(directory: OutlookAnywhere, bag: Bag) -> OutlookAnywhereInIis:
-    return OutlookAnywhereInIis(directory, _token_checking(bag))
-
-
-def _token_checking(bag: Bag) -> TokenChecking | NotCollected:
-    name = "ExtendedProtectionTokenChecking"
-    said = text(bag, name)
-    if isinstance(said, NotCollected):
-        return said
-    # The enum arrives as its name, or as its number from sessions that know no names.
-    known = {mode.value.casefold(): mode for mode in TokenChecking}
-    known |= {str(number): mode for number, mode in enumerate(TokenChecking)}
-    mode = known.get((said or "").casefold())
-    if mode is None:
-        return NotCollected(
-            Reason.MALFORMED,
-            f"{bag.cmdlet}, run by {bag.server}, gave {shown(said or 'nothing', 40)!r} for {name}, which is none of"
-            f" None, Allow and Require; look at it with {bag.cmdlet} | Format-List {name}.",
-        )
-    return mode
+    return OutlookAnywhereInIis(directory, read_token_checking(bag, "ExtendedProtectionTokenChecking"))
