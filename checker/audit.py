@@ -6,18 +6,16 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from checker import __version__
 from checker.account import SignedIn, TestAccount
-from checker.answers import CmdletRunner, Network
-from checker.builds import load_builds
+from checker.answers import CmdletRunner, Network, Reason
+from checker.assembling import Sources, given_facts, run_request, selected_words
 from checker.debug_log import Both, DebugLog, open_debug_log
-from checker.facts.builds import BuildTable
-from checker.facts.run import GivenNames, MailboxScope, Now, ServerSelection, Thresholds, Vantage
+from checker.facts.run import GivenNames, MailboxScope, ServerSelection
 from checker.host import HostData
 from checker.network.live import LiveNetwork, NetworkSettings
 from checker.network.names import parse_nameserver, parse_resolve
@@ -26,14 +24,14 @@ from checker.network.trust import load_trust
 from checker.plugins import Registry, find_checks
 from checker.powershell.nothing import NoPowerShell
 from checker.powershell.session import PowerShellSettings, PowerShellSource
-from checker.results import Report
-from checker.runner import Progress, RunRequest, audit, choose
+from checker.results import Report, Stage
+from checker.runner import Gathered, Progress, audit, gather
 from checker.secrets import Secret
-from checker.settings import Settings, SettingsError
-from checker.waivers import Waiver, refuse_far_ends
+from checker.settings import Settings
+from checker.snapshot.recording import About, Recorder
 from checker.watching import WATCHER, waiting_for
 
-__all__ = ["Outcome", "audit_organisation"]
+__all__ = ["Gathering", "Outcome", "audit_organisation", "gather_organisation"]
 
 _CLOSE_SECONDS = 5.0
 _CLOSE_SECONDS_LATE = 1.0
@@ -50,92 +48,178 @@ class Outcome:
     left_behind: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """What came of a gathering: what was looked at, what the sources have to say, and the snapshot."""
+
+    gathered: Gathered
+    notes: tuple[str, ...]
+    written: Path
+
+
 def audit_organisation(
     settings: Settings,
     password: Secret | None,
     progress: Progress,
     emit: Callable[[Report], tuple[Path, ...]],
+    keep: Path | None = None,
 ) -> Outcome:
-    """Audits an organisation and hands the report to `emit`, which shows or writes it.
+    """Audits an organisation and hands the report to `emit`, which shows or writes it; `keep` is the snapshot to write.
 
     Ctrl-C ends the gathering: `emit` gets the report of what is known, then the sessions are closed as far as that
     goes.
 
     Raises:
         UserError: an option that cannot be used, before anything is sent.
+        OutputError: a file could not be written; the others have been.
         KeyboardInterrupt: Ctrl-C before there was anything to report, or a second one.
     """
     registry = find_checks()
-    with open_debug_log(settings, password) as log:
-        return asyncio.run(_run(settings, password, Both(progress, log) if log else progress, emit, registry, log))
+    with open_debug_log(settings, password) as log, _recording(keep) as recorder:
+        watching = Both(progress, log) if log else progress
+        return asyncio.run(_audit(_Run(settings, password, watching, registry, log, recorder), emit))
 
 
-async def _run(
-    settings: Settings,
-    password: Secret | None,
-    progress: Progress,
-    emit: Callable[[Report], tuple[Path, ...]],
-    registry: Registry,
-    log: DebugLog | None,
-) -> Outcome:
-    _end_on_terminate()
-    WATCHER.set(progress)
-    started = datetime.now(UTC)
-    ends = time.monotonic() + settings.deadline
-    selection = choose(registry, settings.only, settings.skip)
-    resolve = dict(parse_resolve(entry) for entry in settings.resolve)
-    trust = load_trust(settings.ca_file)
-    shell = PowerShellSource(_powershell(settings, password, resolve, registry)) if settings.server else NoPowerShell()
-    network = LiveNetwork(
-        NetworkSettings(
-            resolve=resolve,
-            nameserver=parse_nameserver(settings.nameserver) if settings.nameserver else None,
-            timeout=settings.timeout,
+def gather_organisation(settings: Settings, password: Secret | None, progress: Progress, keep: Path) -> Gathering:
+    """Gathers all that any check wants to know, and writes it to the snapshot `keep`; judges nothing.
+
+    Ctrl-C and the deadline end the gathering; what is known by then is kept.
+
+    Raises:
+        UserError: an option that cannot be used, before anything is sent.
+        OutputError: the snapshot could not be written.
+        KeyboardInterrupt: Ctrl-C before there was anything to keep, or a second one.
+    """
+    registry = find_checks()
+    with open_debug_log(settings, password) as log, Recorder(keep) as recorder:
+        watching = Both(progress, log) if log else progress
+        return asyncio.run(_gather(_Run(settings, password, watching, registry, log, recorder), recorder))
+
+
+def _recording(keep: Path | None) -> AbstractContextManager[Recorder | None]:
+    return nullcontext() if keep is None else Recorder(keep)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a run is made of, before its sources are opened."""
+
+    settings: Settings
+    password: Secret | None
+    progress: Progress
+    registry: Registry
+    log: DebugLog | None
+    recorder: Recorder | None
+
+
+class _Live:
+    """The live sources of a run; made inside its event loop."""
+
+    def __init__(self, run: _Run) -> None:
+        _end_on_terminate()
+        WATCHER.set(run.progress)
+        settings, log, recorder = run.settings, run.log, run.recorder
+        self._ends = time.monotonic() + settings.deadline
+        self.started = datetime.now(UTC)
+        resolve = dict(parse_resolve(entry) for entry in settings.resolve)
+        trust = load_trust(settings.ca_file)
+        powershell = _powershell(settings, run.password, resolve, run.registry) if settings.server else None
+        self.shell = PowerShellSource(powershell) if powershell else NoPowerShell()
+        self._network = LiveNetwork(
+            NetworkSettings(
+                resolve=resolve,
+                nameserver=parse_nameserver(settings.nameserver) if settings.nameserver else None,
+                timeout=settings.timeout,
+            )
         )
-    )
-    given: dict[type, object] = {
-        CmdletRunner: log.watch(shell, "powershell") if log else shell,
-        Network: log.watch(network, "network") if log else network,
-        SignedIn: NoAccount(),
-        TestAccount: TestAccount(given=False, mailbox=None, schemes=()),
-        HostData: HostData(given=False, exports=(), missing=()),
-        Now: Now(settings.now or started),
-        Vantage: settings.vantage,
-        BuildTable: load_builds(),
-        GivenNames: GivenNames(settings.name),
-        MailboxScope: MailboxScope(settings.mailboxes),
-        ServerSelection: ServerSelection(frozenset(settings.servers) or None),
-        Thresholds: Thresholds(settings.certificate_days, settings.build_table_days),
-        type(trust): trust,
-    }
-    request = RunRequest(
-        selection=selection,
-        stage=settings.stage,
-        deadline=settings.deadline,
-        started=started,
-        tool_version=__version__,
-        narrowed=_narrowed(settings),
-        waivers=_waivers(settings, settings.now or started),
-    )
+        runner: CmdletRunner = self.shell
+        network: Network = self._network
+        account: SignedIn = NoAccount()
+        test_account = TestAccount(given=False, mailbox=None, schemes=())
+        if recorder is not None:
+            runner = recorder.runner(self.shell) if isinstance(self.shell, PowerShellSource) else runner
+            network = recorder.network(network)
+            account = recorder.account(account)
+        self.sources = Sources(
+            runner=log.watch(runner, "powershell") if log else runner,
+            network=log.watch(network, "network") if log else network,
+            account=account,
+            test_account=test_account,
+            hosts=HostData(given=False, exports=(), missing=()),
+            trust=trust,
+            vantage=settings.vantage,
+            given_names=GivenNames(settings.name),
+            mailboxes=MailboxScope(settings.mailboxes),
+            servers=ServerSelection(frozenset(settings.servers) or None),
+        )
 
-    async def close(interrupted: bool) -> None:
-        await network.close()
+    def about(self, run: _Run, stage: Stage | None, narrowed: tuple[str, ...]) -> About:
+        """What the snapshot says of the run."""
+        sources = self.sources
+        return About(
+            started=self.started,
+            vantage=sources.vantage,
+            given_names=sources.given_names,
+            servers=sources.servers,
+            mailboxes=sources.mailboxes,
+            stage=stage,
+            narrowed=narrowed,
+            test_account=sources.test_account,
+            trust=sources.trust,
+            asked=run.settings.server,
+        )
+
+    async def close(self, interrupted: bool) -> None:
+        """Ends what is under way; the sessions only when there is time for it."""
+        await self._network.close()
         if not interrupted:
-            left = ends - time.monotonic()
+            left = self._ends - time.monotonic()
             with waiting_for("the end of the sessions"):
-                await shell.close(min(_CLOSE_SECONDS, max(_CLOSE_SECONDS_LATE, left)))
+                await self.shell.close(min(_CLOSE_SECONDS, max(_CLOSE_SECONDS_LATE, left)))
 
-    report = await audit(registry, given, request, progress=progress, notes=lambda: shell.notes, close=close)
+
+async def _audit(run: _Run, emit: Callable[[Report], tuple[Path, ...]]) -> Outcome:
+    settings, log = run.settings, run.log
+    live = _Live(run)
+    shell = live.shell
+    narrowed = _narrowed(settings)
+    request = run_request(settings, run.registry, started=live.started, stage=settings.stage, narrowed=narrowed)
+    given = given_facts(settings, live.sources, live.started)
+    report = await audit(
+        run.registry, given, request, progress=run.progress, notes=lambda: shell.notes, close=live.close
+    )
     told = len(shell.notes)
-    progress.ended()
-    written = emit(report)
-    if report.interrupted:
-        await shell.close(_CLOSE_SECONDS_INTERRUPTED)
+    run.progress.ended()
+    try:
+        written = emit(report)
+        if report.interrupted:
+            await shell.close(_CLOSE_SECONDS_INTERRUPTED)
+    finally:
+        # After the report, which is what is waited for; also when that could not be written.
+        kept = (
+            ()
+            if run.recorder is None
+            else (run.recorder.write(live.about(run, settings.stage, narrowed), shell.notes),)
+        )
     late = list(shell.notes[told:])
     if log is not None:
         log.report(report)
         late += [log.problem] if log.problem else []
-    return Outcome(report, written, tuple(late))
+    return Outcome(report, (*written, *kept), tuple(late))
+
+
+async def _gather(run: _Run, recorder: Recorder) -> Gathering:
+    live = _Live(run)
+    given = given_facts(run.settings, live.sources, live.started)
+    gathered = await gather(run.registry, given, run.settings.deadline, progress=run.progress, close=live.close)
+    if gathered.stopped is not None and gathered.stopped.reason is Reason.INTERRUPTED:
+        await live.shell.close(_CLOSE_SECONDS_INTERRUPTED)
+    run.progress.ended()
+    selected = replace(run.settings, only=(), skip=())  # everything is gathered, whatever is to be judged
+    about = live.about(run, None, _narrowed(selected))
+    written = recorder.write(about, (*gathered.problems, *live.shell.notes))
+    late = (run.log.problem,) if run.log is not None and run.log.problem else ()
+    return Gathering(gathered, (*run.registry.problems, *gathered.problems, *live.shell.notes, *late), written)
 
 
 def _end_on_terminate() -> None:
@@ -168,23 +252,8 @@ def _powershell(
     )
 
 
-def _waivers(settings: Settings, now: datetime) -> tuple[Waiver, ...]:
-    if not settings.waivers:
-        return ()
-    try:
-        refuse_far_ends(settings.waiver, now)
-    except ValueError as error:
-        raise SettingsError(f"A waiver {error}.") from error
-    return settings.waiver
-
-
 def _narrowed(settings: Settings) -> tuple[str, ...]:
     """How the user narrowed the run, in the words of the options."""
     if not settings.server:
-        return ("probe", *_selected(settings))
-    return _selected(settings)
-
-
-def _selected(settings: Settings) -> tuple[str, ...]:
-    chosen = {"--only": settings.only, "--skip": settings.skip, "--servers": settings.servers}
-    return tuple(f"{option} {', '.join(values)}" for option, values in chosen.items() if values)
+        return ("probe", *selected_words(settings))
+    return selected_words(settings)

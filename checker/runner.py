@@ -4,6 +4,7 @@ choose(…)   which checks
 gather      each fact once, when what it needs is there; all of it stops at the deadline or at Ctrl-C
 judge(…)    pure: facts -> findings
 audit(…)    all of it -> Report
+gather(…)   every fact that there is, without a judgement
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ from checker.watching import Wait, Watcher
 
 __all__ = [
     "Facts",
+    "Gathered",
     "NoProgress",
     "Progress",
     "RunRequest",
@@ -58,6 +60,7 @@ __all__ = [
     "audit",
     "choose",
     "count",
+    "gather",
     "headline",
     "judge",
     "not_proven",
@@ -451,7 +454,8 @@ def _link(drafts: Sequence[_Draft], registry: Registry) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """How to run: which checks, which stage (None: find out), the deadline in seconds, and words for the report."""
+    """How to run: which checks, which stage (None: find out), the deadline in seconds, and words for the report.
+    `interrupted`: what is judged was gathered by a run that was."""
 
     selection: Selection
     stage: Stage | None
@@ -460,6 +464,18 @@ class RunRequest:
     tool_version: str
     narrowed: tuple[str, ...]
     waivers: tuple[Waiver, ...]
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a gathering without a judgement can say. `stopped` tells why it ended before everything was known."""
+
+    organisation: str | None
+    servers: tuple[str, ...]
+    names: tuple[str, ...]
+    stopped: NotCollected | None
+    problems: tuple[str, ...]
 
 
 async def audit(
@@ -478,7 +494,7 @@ async def audit(
     """
     begun = time.monotonic()
     facts = Facts(registry, given, progress)
-    interrupted = False
+    interrupted = request.interrupted
     stage, stage_reason = request.stage or Stage.PREPARE, "as asked for"
     try:
         stage, stage_reason = await _gather(facts, request, begun)
@@ -487,9 +503,9 @@ async def audit(
         current = asyncio.current_task()
         if current is not None:
             current.uncancel()
-        await facts.stop(NotCollected(Reason.INTERRUPTED, "The run was interrupted (Ctrl-C) before this was known."))
+        await facts.stop(_INTERRUPTED)
         stage, stage_reason = _stage(request.stage, facts.value(OrganizationConfig))
-    await close(interrupted)
+    await close(interrupted and not request.interrupted)
     organization = facts.value(OrganizationConfig)
     name = organization.name if isinstance(organization, OrganizationConfig) else None
     subject = Subject(SubjectKind.ORGANISATION, name) if name else ORGANISATION
@@ -542,14 +558,56 @@ async def _gather(facts: Facts, request: RunRequest, begun: float) -> tuple[Stag
         facts.want(late)
         in_time = await facts.wait((*kinds, *late, ExchangeServer), ends - time.monotonic())
     if not in_time:
-        await facts.stop(
-            NotCollected(
-                Reason.DEADLINE,
-                f"The run's deadline of {timedelta(seconds=round(request.deadline))} came before this was known;"
-                " give more time with --deadline.",
-            )
-        )
+        await facts.stop(_late(request.deadline))
     return stage, reason
+
+
+def _late(deadline: float) -> NotCollected:
+    return NotCollected(
+        Reason.DEADLINE,
+        f"The run's deadline of {timedelta(seconds=round(deadline))} came before this was known;"
+        " give more time with --deadline.",
+    )
+
+
+_INTERRUPTED = NotCollected(Reason.INTERRUPTED, "The run was interrupted (Ctrl-C) before this was known.")
+
+
+async def gather(
+    registry: Registry,
+    given: Mapping[type, object],
+    deadline: float,
+    *,
+    progress: Progress,
+    close: Callable[[bool], Awaitable[None]],
+) -> Gathered:
+    """Gathers every fact that any check needs, whatever the stage, and judges nothing. Ctrl-C and the deadline end it.
+
+    `close` is as for `audit`.
+    """
+    facts = Facts(registry, given, progress)
+    kinds = [source.type for source in registry.facts_behind(registry.checks.values())]
+    stopped: NotCollected | None = None
+    try:
+        facts.want(kinds)
+        if not await facts.wait(kinds, deadline):
+            stopped = _late(deadline)
+            await facts.stop(stopped)
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is not None:
+            current.uncancel()
+        stopped = _INTERRUPTED
+        await facts.stop(stopped)
+    await close(stopped is _INTERRUPTED)
+    organization = facts.value(OrganizationConfig)
+    return Gathered(
+        organisation=organization.name if isinstance(organization, OrganizationConfig) else None,
+        servers=_subjects(facts.value(ExchangeServer), lambda server: server.name),
+        names=_subjects(facts.value(NameInUse), lambda name_in_use: name_in_use.host),
+        stopped=stopped,
+        problems=tuple(facts.problems),
+    )
 
 
 def _stage(asked: Stage | None, organization: object) -> tuple[Stage, str]:

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from checker.account import SignedIn, TestAccount
 from checker.answers import CmdletRunner, Network
-from checker.facts.run import GivenNames, MailboxScope, ServerSelection, Vantage
+from checker.facts.run import GivenNames, MailboxScope, ServerSelection, TrustStore, Vantage
 from checker.host import HostData
+from checker.results import Stage
 
 __all__ = ["SavedView"]
 
@@ -25,6 +26,9 @@ class SavedView:
     file says it. `found` tells the reader what was found in which file, a sentence each; `missing` what the files
     themselves say that they could not get. `incomplete` says in the words of the report how they are less than an
     organisation ("exports of EX01 alone"): such a run never says READY.
+
+    What only snapshots hold: `trust` is what the gathering machine trusted, `stage` the one that was asked for, `asked`
+    the servers of remote PowerShell, `interrupted` that the gathering was ended by Ctrl-C.
     """
 
     files: tuple[str, ...]
@@ -41,3 +45,7 @@ class SavedView:
     found: tuple[str, ...]
     missing: tuple[str, ...]
     incomplete: tuple[str, ...]
+    trust: TrustStore | None = None
+    stage: Stage | None = None
+    asked: tuple[str, ...] = ()
+    interrupted: bool = False
