@@ -221,9 +221,8 @@ def host_garbage_collection(
     """How the MAPI front end of each client-access server of Exchange 2013 collects its garbage."""
 
     def read(server: ExchangeServer, value: PSValue, source: str) -> HostGarbageCollection:
-        memory = _item(server, hosts, HostItem.MEMORY)
-        if not isinstance(memory, NotCollected):
-            memory = _number(memory[0]) or _unreadable(server, "memory", memory[1])
+        told = _item(server, hosts, HostItem.MEMORY)
+        memory = told if isinstance(told, NotCollected) else _number(told[0]) or _unreadable(server, "memory", told[1])
         return HostGarbageCollection(server, memory, _collects_as_server(server, value, source))
 
     def is_2013(server: ExchangeServer) -> bool:
@@ -285,7 +284,7 @@ def _each(
     read: Callable[[ExchangeServer, PSValue, str], T | NotCollected],
     concerned: Callable[[ExchangeServer], bool],
 ) -> Collected[T] | NotCollected:
-    """One for each server that is concerned. Without any export it is one input that lacks, not one for every server."""
+    """One for each server that is concerned. Without any export one input lacks, not one for every server."""
     asked = [server for server in servers.items if concerned(server)]
     if not hosts.given and (asked or servers.missing):
         return NotCollected(Reason.NOT_GIVEN, f"What only the hosts of the servers know {NEEDS}.")
@@ -335,7 +334,8 @@ def _since(server: ExchangeServer, since: Version) -> bool:
 def _unreadable(server: ExchangeServer, what: str, source: str) -> NotCollected:
     return NotCollected(
         Reason.MALFORMED,
-        f"{source} holds the {what} of {server.name} in a form that cannot be read; export it with mapiready collector.",
+        f"{source} holds the {what} of {server.name} in a form that cannot be read; export it with"
+        " mapiready collector.",
     )
 
 
@@ -393,7 +393,7 @@ def _line(value: PSValue) -> str | None:
 
 
 def _gc_server(configuration: str) -> bool | None:
-    """Whether configuration/runtime/gcServer is enabled; without the element .NET's default counts, which is not."""
+    """Whether configuration/runtime/gcServer is enabled; None where it does not say: the default may be either."""
     path: list[str] = []
     said: list[bool | None] = []
 
@@ -414,7 +414,7 @@ def _gc_server(configuration: str) -> bool | None:
         parser.Parse(re.sub(r"^\s*<\?xml[^>]*\?>", "", configuration.lstrip("\ufeff")), True)
     except (expat.ExpatError, ValueError):
         return None
-    return said[-1] if said else False
+    return said[-1] if said else None
 
 
 def _binding(bag: Bag) -> WebBinding | None:

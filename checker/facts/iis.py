@@ -84,7 +84,7 @@ async def mapi_directories_in_iis(
     """IIS of every server that has a MAPI directory, each asked by a call of its own; where the account may not read
     it, or nobody can be asked, what an export of the host tells of it."""
     collected = await _in_iis(runner, "Get-MapiVirtualDirectory", directories, _mapi)
-    return _with_exports(collected, directories.items, hosts, lambda it, why, mode: MapiDirectoryInIis(it, why, mode))
+    return _with_exports(collected, directories.items, hosts, MapiDirectoryInIis)
 
 
 @fact(cmdlets=(CmdletSpec("Get-OutlookAnywhere", ("Server",), (CmdletUse(asked=Asked.CLIENT_ACCESS, by="Server"),)),))

@@ -14,6 +14,7 @@ from checker.facts.iis import (
 from tests import more_factories
 from tests.answers import Answer, Reply, Session, ask, enumeration, mapi_object, methods, objects, several, without
 from tests.factories import UNKNOWN, collected, mapi_directory, missing_server, outlook_anywhere
+from tests.factories_hosts import NO_HOSTS
 from tests.more_answers import anywhere_in_iis, mapi_in_iis
 
 ONE = collected(mapi_directory())
@@ -22,7 +23,7 @@ IDENTITY = "EX01\\mapi (Default Web Site)"
 
 
 def looked(reply: Reply) -> Collected[MapiDirectoryInIis]:
-    found = ask(mapi_directories_in_iis, Session({"Get-MapiVirtualDirectory": reply}), directories=ONE)
+    found = ask(mapi_directories_in_iis, Session({"Get-MapiVirtualDirectory": reply}), directories=ONE, hosts=NO_HOSTS)
     assert isinstance(found, Collected)
     return found
 
@@ -45,7 +46,7 @@ def test_each_server_is_asked_for_itself() -> None:
 
     session = Session({"Get-MapiVirtualDirectory": reply})
     directories = collected(mapi_directory("EX01"), mapi_directory("EX02"), missing=(missing_server(),))
-    found = ask(mapi_directories_in_iis, session, directories=directories)
+    found = ask(mapi_directories_in_iis, session, directories=directories, hosts=NO_HOSTS)
     assert [(item.directory.server, item.token_checking) for item in found.items] == [
         ("EX01", TokenChecking.REQUIRE),
         ("EX02", TokenChecking.REQUIRE),
@@ -56,7 +57,7 @@ def test_each_server_is_asked_for_itself() -> None:
 
 def test_outlook_anywhere() -> None:
     session = Session({"Get-OutlookAnywhere": objects(anywhere_in_iis("EX01", "Allow"))})
-    found = ask(outlook_anywhere_in_iis, session, directories=collected(outlook_anywhere()))
+    found = ask(outlook_anywhere_in_iis, session, directories=collected(outlook_anywhere()), hosts=NO_HOSTS)
     assert found == collected(OutlookAnywhereInIis(outlook_anywhere(), TokenChecking.ALLOW))
 
 
@@ -137,6 +138,8 @@ def test_one_server_that_fails_costs_only_its_own_directories() -> None:
         return UNKNOWN if server == "EX02" else objects(mapi_in_iis(server))
 
     directories = collected(mapi_directory("EX01"), mapi_directory("EX02"))
-    found = ask(mapi_directories_in_iis, Session({"Get-MapiVirtualDirectory": reply}), directories=directories)
+    found = ask(
+        mapi_directories_in_iis, Session({"Get-MapiVirtualDirectory": reply}), directories=directories, hosts=NO_HOSTS
+    )
     assert [item.directory.server for item in found.items] == ["EX01"]
     assert [(entry.subject, entry.because) for entry in found.missing] == [(mapi_directory("EX02").subject, UNKNOWN)]

@@ -5,6 +5,7 @@ from checker.facts.iis import TokenChecking, mapi_directories_in_iis
 from checker.facts.mailboxes import AcceptedDomains, accepted_domains
 from tests.answers import Session, ask, objects
 from tests.factories import collected, mapi_directory
+from tests.factories_hosts import NO_HOSTS
 from tests.facts.test_real_exports import export, pytestmark, said
 
 __all__ = ["pytestmark"]
@@ -22,7 +23,7 @@ def test_a_directory_that_was_read_from_iis() -> None:
     """The one of EWS: it has the shape of that of MAPI, but for the methods."""
     directory = mapi_directory("SOLO-E16A", name="EWS")
     session = Session({"Get-MapiVirtualDirectory": objects(*export("GetWebServicesVirtualDirectory"))})
-    (item,) = ask(mapi_directories_in_iis, session, directories=collected(directory)).items
+    (item,) = ask(mapi_directories_in_iis, session, directories=collected(directory), hosts=NO_HOSTS).items
     assert item.directory == directory
     assert item.token_checking is TokenChecking.NONE
     assert isinstance(item.authentication_methods, NotCollected)
