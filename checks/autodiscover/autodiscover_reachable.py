@@ -7,6 +7,7 @@ from checker import (
     Category,
     CheckInfo,
     HttpAnswer,
+    Layer,
     NotCollected,
     Severity,
     Verdict,
@@ -45,6 +46,7 @@ INFO = CheckInfo(
         "https://learn.microsoft.com/powershell/module/exchange/set-clientaccessservice",
         "https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxdscli/78530279-d042-4eb0-a1f4-03b18143cd19",
     ),
+    owns=frozenset({Layer.AUTODISCOVER}),
 )
 
 
