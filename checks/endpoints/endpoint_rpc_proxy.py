@@ -1,8 +1,23 @@
 """Names that serve Outlook Anywhere challenge for a sign-in on /rpc."""
 
-from checker import Category, CheckInfo, Layer, NotCollected, Severity, Verdict, check, failed, need, passed
+from checker import (
+    Category,
+    CheckInfo,
+    Collected,
+    HttpAnswer,
+    Layer,
+    NotCollected,
+    Severity,
+    Verdict,
+    check,
+    failed,
+    need,
+    passed,
+)
+from checker.account import SignedAnswer
 from checker.facts.network import ANY_SCHEME, NO_ANSWER, RPC_PROXY, NameRpcAnswers, challenges
 from checker.facts.party import party_of, schemes_of
+from checker.facts.sign_in import RpcSignIns, let_in
 from checks.endpoints._causes import found, proof, remedy
 
 INFO = CheckInfo(
@@ -16,8 +31,9 @@ INFO = CheckInfo(
     ),
     how=(
         "GET /rpc/rpcproxy.dll, without credentials, of the names that Outlook Anywhere uses: 401 with a scheme that"
-        " Outlook can answer (NTLM, Negotiate, Basic, Bearer). Anything else fails, a 200 without a sign-in too. Not"
-        " applicable where no server has Outlook Anywhere."
+        " Outlook can answer (NTLM, Negotiate, Basic, Bearer). Anything else fails, a 200 without a sign-in too. With a"
+        " test account that is let in there (signin-rpc), the page must then be 200 with an empty body, which is what"
+        " RPC's proxy answers a GET. Not applicable where no server has Outlook Anywhere."
     ),
     mend=(
         "By who answered and how: a proxy must publish /rpc/* and leave the challenge alone; 404 from IIS means that"
@@ -34,18 +50,15 @@ INFO = CheckInfo(
 
 
 @check(INFO)
-def judge(answers: NameRpcAnswers) -> Verdict:
-    """Fail when the address does not challenge."""
+def judge(answers: NameRpcAnswers, sign_ins: Collected[RpcSignIns] | NotCollected) -> Verdict:
+    """Fail when the address does not challenge, or is none of RPC's behind the sign-in."""
     proxy = answers.proxy
     if isinstance(proxy, NotCollected):
         if proxy.reason not in NO_ANSWER:
             need(proxy)
         summary = "/rpc/rpcproxy.dll is not answered"
     elif challenges(proxy, ANY_SCHEME):
-        schemes = schemes_of(proxy)
-        return passed(
-            f"{party_of(proxy).value} challenges with {', '.join(schemes)}", found=schemes, evidence=proof(proxy)
-        )
+        return _behind_sign_in(answers, proxy, _signed(answers, sign_ins))
     else:
         summary = f"/rpc/rpcproxy.dll is answered with {proxy.status} by {party_of(proxy).value}, without a challenge"
     return failed(
@@ -54,4 +67,38 @@ def judge(answers: NameRpcAnswers) -> Verdict:
         expected="401 with a challenge that Outlook can answer",
         remedy=remedy("/rpc", proxy, answers.name.host),
         evidence=proof(proxy),
+    )
+
+
+def _signed(answers: NameRpcAnswers, sign_ins: Collected[RpcSignIns] | NotCollected) -> HttpAnswer | None:
+    """What the page answered behind a sign-in by this name; None without one, which is told elsewhere."""
+    for item in sign_ins.items if isinstance(sign_ins, Collected) else ():
+        if item.subject.key != answers.subject.key:
+            continue
+        for one in item.tried:
+            if (
+                let_in(one.answer)
+                and isinstance(one.answer, SignedAnswer)
+                and isinstance(one.answer.answer, HttpAnswer)
+            ):
+                return one.answer.answer
+    return None
+
+
+def _behind_sign_in(answers: NameRpcAnswers, challenge: HttpAnswer, page: HttpAnswer | None) -> Verdict:
+    schemes = schemes_of(challenge)
+    offers = f"{party_of(challenge).value} challenges with {', '.join(schemes)}"
+    if page is None:
+        return passed(offers, found=schemes, evidence=proof(challenge))
+    if page.status == 200 and not page.body:
+        summary = f"{offers}, and RPC's proxy answers behind the sign-in"
+        return passed(summary, found=schemes, evidence=proof(challenge, page))
+    party = party_of(page).value
+    what = "a page that is not RPC's" if page.status == 200 else str(page.status)
+    return failed(
+        f"behind the sign-in /rpc/rpcproxy.dll is answered with {what} by {party}",
+        found=[found(RPC_PROXY, challenge), f"signed in: {found(RPC_PROXY, page)}"],
+        expected="401 with a challenge, and behind the sign-in 200 with an empty body",
+        remedy=remedy("/rpc", page, answers.name.host),
+        evidence=proof(challenge, page),
     )
