@@ -9,9 +9,10 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, TypeAlias
 
-from checker.answers import CmdletError, PSObject, PSValue
+from checker.answers import CmdletCall, CmdletError, Layer, NotCollected, PSObject, PSValue, Reason
+from checker.powershell.failures import one_line
 
-__all__ = ["MOST_RECORDS", "Heard", "Stream", "Tap", "read_error", "read_warning"]
+__all__ = ["MOST_RECORDS", "Heard", "Stream", "Tap", "read_error", "read_warning", "terminated"]
 
 MOST_RECORDS: Final = 100
 """Errors and warnings of one cmdlet that are read; more tell nothing new."""
@@ -96,3 +97,25 @@ def read_warning(value: PSValue) -> str:
 
 def _text(value: PSValue) -> str:
     return value[:_MOST_MESSAGE] if isinstance(value, str) else ""
+
+
+def terminated(call: CmdletCall, server: str, who: str, error: CmdletError | None) -> NotCollected:
+    """A terminating error; told by its id, whose first part the engine never translates."""
+    kind = error.error_id.partition(",")[0] if error else ""
+    if kind == "CommandNotFoundException":
+        return NotCollected(
+            Reason.CMDLET_UNKNOWN,
+            f"{server} does not offer {call.name} to {who}: its version of Exchange does not have it, or no"
+            f" management role of the user grants it (Get-ManagementRole -Cmdlet {call.name} tells which would).",
+            Layer.CMDLET,
+        )
+    if kind in ("NamedParameterNotFound", "AmbiguousParameter"):
+        names = ", ".join(f"-{name}" for name, _ in call.parameters)
+        return NotCollected(
+            Reason.PARAMETER_UNKNOWN,
+            f"{call.name} on {server} does not have one of the parameters {names}: its version of Exchange does not"
+            " know it, or no management role of the user grants it.",
+            Layer.CMDLET,
+        )
+    said = f": {one_line(error.message)}" if error and error.message else ", and did not say why."
+    return NotCollected(Reason.CMDLET_ERROR, f"{call.name} failed on {server}{said}", Layer.CMDLET)

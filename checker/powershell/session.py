@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from checker.answers import (
     CmdletAnswer,
     CmdletCall,
-    CmdletError,
     CmdletSpec,
     Keep,
     Layer,
@@ -34,7 +33,7 @@ from checker.answers import (
     Reason,
 )
 from checker.powershell.failures import Failure, Next, Place, explain, one_line
-from checker.powershell.records import Heard, Tap, read_error
+from checker.powershell.records import Heard, Tap, read_error, terminated
 from checker.secrets import Secret
 from checker.settings import Authentication, Scheme, SettingsError
 from checker.watching import WATCHER, waiting_for
@@ -575,7 +574,7 @@ class _Lane:
 def _answer(call: CmdletCall, place: Place, outcome: Outcome, seconds: float) -> CmdletAnswer | NotCollected:
     errors = tuple(read_error(record) for record in outcome.errors)
     if outcome.failed:
-        return _terminated(call, place, errors[-1] if errors else None)
+        return terminated(call, place.server, place.who, errors[-1] if errors else None)
     return CmdletAnswer(
         call=call,
         server=place.server,
@@ -584,26 +583,3 @@ def _answer(call: CmdletCall, place: Place, outcome: Outcome, seconds: float) ->
         warnings=outcome.warnings,
         seconds=seconds,
     )
-
-
-def _terminated(call: CmdletCall, place: Place, error: CmdletError | None) -> NotCollected:
-    """A terminating error; told by its id, whose first part the engine never translates."""
-    kind = error.error_id.partition(",")[0] if error else ""
-    if kind == "CommandNotFoundException":
-        return NotCollected(
-            Reason.CMDLET_UNKNOWN,
-            f"{place.server} does not offer {call.name} to {place.who}: its version of Exchange does not have it, or no"
-            f" management role of the user grants it (Get-ManagementRole -Cmdlet {call.name} tells which would).",
-            Layer.CMDLET,
-        )
-    if kind in ("NamedParameterNotFound", "AmbiguousParameter"):
-        names = ", ".join(f"-{name}" for name, _ in call.parameters)
-        return NotCollected(
-            Reason.PARAMETER_UNKNOWN,
-            f"{call.name} on {place.server} does not have one of the parameters {names}: its version of Exchange does"
-            " not"
-            " know it, or no management role of the user grants it.",
-            Layer.CMDLET,
-        )
-    said = f": {one_line(error.message)}" if error and error.message else ", and did not say why."
-    return NotCollected(Reason.CMDLET_ERROR, f"{call.name} failed on {place.server}{said}", Layer.CMDLET)
