@@ -284,8 +284,11 @@ class MapiAnswer:
 
     @property
     def is_good(self) -> bool:
-        """Whether it succeeded: the code, and in a body both codes, are 0."""
-        return self.code == 0 and (self.body is None or (self.body.status_code, self.body.error_code) == (0, 0))
+        """Whether it succeeded: the code, and in a body both codes, are 0; Unbind says 1 (UnbindSuccess)."""
+        if self.code != 0 or self.body is None:
+            return self.code == 0
+        good = (0, 1) if self.kind == RequestKind.UNBIND else (0,)
+        return self.body.status_code == 0 and self.body.error_code in good
 
 
 def read_answer(kind: str, answer: HttpAnswer) -> MapiAnswer | NotCollected:
@@ -472,8 +475,19 @@ _MOST_ADDITIONAL = 100
 _LONGEST_LINE = 8192
 _MOST_OF_PAGE = 16384
 
-_ERRORS = {
-    # [MS-OXCRPC] 3.1.4.1, EcDoConnectEx, whose value Connect gives; [MS-OXCDATA] 2.4; [MS-OXCSTOR] 3.2.5.1.3
+_COMMON_ERRORS = {
+    # [MS-OXCDATA] 2.4
+    0x80004005: "GeneralFailure",
+    0x80040102: "NotSupported",
+    0x8004010E: "OutOfResources",
+    0x8004010F: "NotFound",
+    0x8004011E: "InvalidCodepage",
+    0x8004011F: "InvalidLocale",
+    0x8007000E: "NotEnoughMemory",
+    0x80070057: "InvalidParameter",
+}
+_MAILBOX_ERRORS = {
+    # [MS-OXCRPC] 3.1.4.1, EcDoConnectEx, whose value Connect gives; [MS-OXCSTOR] 3.2.5.1.3
     0x00000478: "ecWrongServer",
     0x0000047F: "ecServerPaused",
     0x000003EB: "ecUnknownUser",
@@ -490,28 +504,19 @@ _ERRORS = {
     0x80040111: "ecLoginFailure",
     0x80070005: "ecAccessDenied",
 }
-_ADDRESS_BOOK_ERRORS = {
-    # [MS-OXNSPI] 2.2.1.2, with the numbers of [MS-OXCDATA] 2.4
-    0x80004005: "GeneralFailure",
-    0x80040102: "NotSupported",
-    0x8004010E: "OutOfResources",
-    0x8004010F: "NotFound",
-    0x80040111: "LogonFailed",
-    0x8004011E: "InvalidCodepage",
-    0x8004011F: "InvalidLocale",
-    0x80070005: "AccessDenied",
-    0x8007000E: "NotEnoughMemory",
-    0x80070057: "InvalidParameter",
-}
+_ADDRESS_BOOK_ERRORS = {0x80040111: "LogonFailed", 0x80070005: "AccessDenied"}  # [MS-OXNSPI] 2.2.1.2
+_UNBIND_ERRORS = {1: "UnbindSuccess", 2: "UnbindFailure"}
 
 
 def error_name(kind: str, code: int) -> str:
     """The ErrorCode of a request of this kind, with its name where the specifications have one:
     "0x000003EB (ecUnknownUser)"."""
-    own, other = (
-        (_ADDRESS_BOOK_ERRORS, _ERRORS)
-        if kind in (RequestKind.BIND, RequestKind.UNBIND)
-        else (_ERRORS, _ADDRESS_BOOK_ERRORS)
-    )
-    name = own.get(code) or other.get(code)
+    match kind:
+        case RequestKind.BIND:
+            own = _ADDRESS_BOOK_ERRORS
+        case RequestKind.UNBIND:
+            own = {**_ADDRESS_BOOK_ERRORS, **_UNBIND_ERRORS}
+        case _:
+            own = _MAILBOX_ERRORS
+    name = own.get(code) or _COMMON_ERRORS.get(code)
     return f"0x{code:08X} ({name})" if name else f"0x{code:08X}"

@@ -353,8 +353,17 @@ def test_no_headers_break_the_reader(headers: list[tuple[str, str]], body: bytes
     assert isinstance(read_answer("PING", answer(body, headers=given_headers)), NotCollected | MapiAnswer)
 
 
+@pytest.mark.parametrize(
+    ("kind", "error", "good"),
+    [("Unbind", 1, True), ("Unbind", 0, True), ("Unbind", 2, False), ("Disconnect", 1, False), ("Disconnect", 0, True)],
+)
+def test_unbind_has_a_success_of_its_own(kind: str, error: int, good: bool) -> None:
+    assert read(kind, done(leave_body(error))).is_good is good
+
+
 def test_errors_have_the_names_of_the_specifications() -> None:
     assert error_name("Connect", 0x3EB) == "0x000003EB (ecUnknownUser)"
     assert error_name("Connect", 0x80040111) == "0x80040111 (ecLoginFailure)"
     assert error_name("Bind", 0x80040111) == "0x80040111 (LogonFailed)"
+    assert error_name("Unbind", 2) == "0x00000002 (UnbindFailure)"
     assert error_name("Connect", 0x12345678) == "0x12345678"
