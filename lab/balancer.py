@@ -7,21 +7,22 @@ import itertools
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from functools import cache
 
 import h11
 
-from lab.iis import site_answer
+from lab.iis import health_status
 from lab.journal import Journal
-from lab.pages import answer, matches
+from lab.pages import answer, concerns
 from lab.scenario import Balancing, Name, Page, Proxy, Scenario, Server, Wire
 from lab.web import DROPPED, Listener, Request, Response, abort, listen, respond
 
 __all__ = ["start_balancer"]
 
 _CHUNK = 65536
-_HOP_BY_HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"})
+_HOP_BY_HOP = frozenset({"connection", "content-length", "expect", "keep-alive", "transfer-encoding", "upgrade"})
 
 
 def start_balancer(
@@ -41,7 +42,7 @@ def start_balancer(
                 return behind[0]
             case Balancing.PINNED_HEALTH if path.casefold().endswith("/healthcheck.htm"):
                 return behind[0]
-            case Balancing.ROUND_ROBIN | Balancing.PINNED_HEALTH:
+            case Balancing.ROUND_ROBIN | Balancing.PINNED_HEALTH | Balancing.PER_REQUEST:
                 return next(turns)
 
     if name.wire is Wire.PLAIN_HTTP and name.proxy is None:
@@ -66,12 +67,8 @@ def servers_up(scenario: Scenario, name: Name) -> tuple[Server, ...]:
     if not name.health_checked:
         return servers
     accepting = tuple(server for server in servers if server.wire is Wire.NORMAL)
-    healthy = tuple(server for server in accepting if _health(server) == 200)
+    healthy = tuple(server for server in accepting if health_status(server) == 200)
     return healthy or accepting or servers
-
-
-def _health(server: Server) -> int:
-    return site_answer(server, Request("GET", "/mapi/healthcheck.htm", (), b"")).status
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
@@ -108,13 +105,18 @@ def _start_proxy(
     journal: Journal, name: Name, proxy: Proxy, choose: Callable[[str], int], tls: ssl.SSLContext | None
 ) -> Listener:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner = _Inner(choose, name.host, proxy.host)
+        inner = _Inner(choose, name.host, proxy, each_request=name.balancing is Balancing.PER_REQUEST)
 
         async def handle(request: Request) -> Response:
             for rule in proxy.rules:
-                if matches(request.path, rule.path):
+                if concerns(rule, request):
                     return answer(rule.page, request)
-            return _changed(proxy, request, await inner.ask(request))
+            response = await inner.ask(request)
+            if response is not DROPPED and response.status != 401 and request.first("authorization") is not None:
+                for rule in proxy.rules:
+                    if concerns(rule, request, signed_in=True):
+                        return answer(rule.page, request)
+            return _changed(proxy, request, response)
 
         try:
             await respond(reader, writer, handle, journal, f"proxy {name.host}")
@@ -137,19 +139,27 @@ def _changed(proxy: Proxy, request: Request, response: Response) -> Response:
 
 
 @dataclass(slots=True)
-class _Inner:
-    """The connection to a server that belongs to one connection of a client, so that NTLM would work through it.
+class _Upstream:
+    """A connection to a server."""
 
-    The server is chosen at the first request, and for all that follow.
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    connection: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT))
+
+
+@dataclass(slots=True)
+class _Inner:
+    """The connections to servers that belong to one connection of a client, so that NTLM would work through it.
+
+    The server is chosen at the first request, and for all that follow; or anew for `each_request`.
     """
 
     choose: Callable[[str], int]
     host: str
-    asked_for: str | None
+    proxy: Proxy
+    each_request: bool
     port: int | None = None
-    connection: h11.Connection | None = None
-    reader: asyncio.StreamReader | None = None
-    writer: asyncio.StreamWriter | None = None
+    upstreams: dict[int, _Upstream] = field(default_factory=dict)  # by the server's port
 
     async def ask(self, request: Request) -> Response:
         """The server's answer; DROPPED when it gave none."""
@@ -160,39 +170,51 @@ class _Inner:
             return DROPPED
 
     def close(self) -> None:
-        """End the connection."""
-        if self.writer is not None:
-            self.writer.transport.abort()
-        self.connection = self.reader = self.writer = None
+        """End the connections."""
+        for upstream in self.upstreams.values():
+            upstream.writer.transport.abort()
+        self.upstreams.clear()
 
     async def _ask(self, request: Request) -> Response:
-        if self.port is None:
+        if self.port is None or self.each_request:
             self.port = self.choose(request.path)
-        if self.connection is None or self.reader is None or self.writer is None:
-            self.reader, self.writer = await asyncio.open_connection(
-                "127.0.0.1", self.port, ssl=_client_tls(), server_hostname=self.host
-            )
-            self.connection = h11.Connection(h11.CLIENT)
-        connection = self.connection
+        upstream = self.upstreams.get(self.port) or await self._new_upstream(self.port)
+        connection = upstream.connection
         headers = [
-            (key, self.asked_for if key == "host" and self.asked_for else value)
+            (key, self.proxy.host if key == "host" and self.proxy.host else value)
             for key, value in request.headers
-            if key not in _HOP_BY_HOP
+            if key not in _HOP_BY_HOP and not _is_withheld(self.proxy, key)
         ]
-        if request.body:
+        if request.body or request.first("content-length") is not None:
             headers.append(("content-length", str(len(request.body))))
+        if self.proxy.speaks_1_0:
+            headers.append(("connection", "close"))
         data = connection.send(h11.Request(method=request.method, target=request.target, headers=headers)) or b""
+        if self.proxy.speaks_1_0:
+            data = data.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
         if request.body:
             data += connection.send(h11.Data(data=request.body)) or b""
         data += connection.send(h11.EndOfMessage()) or b""
-        self.writer.write(data)
-        await self.writer.drain()
-        response = await _response(connection, self.reader)
+        upstream.writer.write(data)
+        await upstream.writer.drain()
+        response = await _response(connection, upstream.reader)
         if response.close:
-            self.close()
-        else:
-            connection.start_next_cycle()
+            upstream.writer.transport.abort()
+            del self.upstreams[self.port]
+            # A server that ends its connection after an answer does not end the client's.
+            return replace(response, close=False) if self.proxy.speaks_1_0 else response
+        connection.start_next_cycle()
         return response
+
+    async def _new_upstream(self, port: int) -> _Upstream:
+        streams = await asyncio.open_connection("127.0.0.1", port, ssl=_client_tls(), server_hostname=self.host)
+        self.upstreams[port] = _Upstream(*streams)
+        return self.upstreams[port]
+
+
+def _is_withheld(proxy: Proxy, header: str) -> bool:
+    """Whether the proxy does not pass on a request's header."""
+    return any(fnmatch(header, pattern.casefold()) for pattern in proxy.withheld)
 
 
 async def _response(connection: h11.Connection, reader: asyncio.StreamReader) -> Response:
@@ -216,7 +238,11 @@ async def _response(connection: h11.Connection, reader: asyncio.StreamReader) ->
         if key.lower().decode("ascii") not in _HOP_BY_HOP
     )
     close = connection.our_state is not h11.DONE or connection.their_state is not h11.DONE
-    return Response(head.status_code, bytes(head.reason).decode("ascii"), headers, bytes(body), close=close)
+    chunked = any(key == b"transfer-encoding" for key, _ in head.headers)
+    chunks = (bytes(body),) if chunked else None
+    return Response(
+        head.status_code, bytes(head.reason).decode("ascii"), headers, bytes(body), close=close, chunks=chunks
+    )
 
 
 @cache

@@ -46,7 +46,7 @@ from lab.scenario import (
     Wire,
 )
 
-__all__ = ["FAULTS", "Fault", "apply"]
+__all__ = ["ACCOUNT_FAULTS", "FAULTS", "Fault", "apply"]
 
 Fault: TypeAlias = Callable[[Scenario, str], Scenario]
 
@@ -730,6 +730,7 @@ FAULTS: dict[str, Fault] = {
     "mapi-extended-protection": _extended_protection("Require"),
     "mapi-extended-protection-allow": _extended_protection("Allow"),
     "rpc-extended-protection": _on_anywhere(lambda anywhere: replace(anywhere, extended_protection="Require")),
+    "rpc-extended-protection-allow": _on_anywhere(lambda anywhere: replace(anywhere, extended_protection="Allow")),
     "rpc-internal-hostname-missing": _on_anywhere(lambda anywhere: replace(anywhere, internal_hostname=None)),
     "rpc-client-method-not-offered": _on_anywhere(
         lambda anywhere: replace(anywhere, internal_client_authentication="Ntlm", authentication=("Basic", "Negotiate"))
@@ -848,3 +849,6 @@ FAULTS: dict[str, Fault] = {
     "powershell-silent": _powershell(wire=Wire.SILENT),
 }
 """Every fault by its name."""
+
+ACCOUNT_FAULTS = frozenset({"rpc-extended-protection-allow"})
+"""Those that matter to who signs in at a web site."""

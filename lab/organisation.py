@@ -2,6 +2,7 @@
 
 with start("healthy", faults=["certificate-expired"]) as lab:
     lab.resolve, lab.ca_file, lab.nameserver, lab.user, lab.password, lab.now …
+    lab.account, lab.attempts, lab.open_sessions …
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,16 +27,33 @@ from lab.scenario import Resolution, Role, Scenario, Server, Vantage, load, scal
 if TYPE_CHECKING:
     import ssl
 
+    from lab.authentication import Attempt
+    from lab.iis import Visitors
+    from lab.mapi import Session
     from lab.pki import Authority, Identity
     from lab.powershell import Endpoint
     from lab.powershell.cmdlet import Cmdlets
 
-__all__ = ["POWERSHELL_HTTPS_PORT", "RunningLab", "start"]
+__all__ = ["POWERSHELL_HTTPS_PORT", "RunningLab", "TestAccount", "start"]
 
 POWERSHELL_HTTPS_PORT = 5986
 """The nominal port of PowerShell over https. Exchange has it on 443, in the web site; here it is a listener apart."""
 
 _SOCKETS_PER_SERVER = 12
+
+
+@dataclass(frozen=True, slots=True)
+class TestAccount:
+    """The test account of a lab, and its mailbox."""
+
+    __test__ = False  # pytest would take it for a test by its name
+
+    address: str  # user1@contoso.test
+    user: str  # CONTOSO\\user1
+    password: str = field(repr=False)
+    token: str = field(repr=False)  # what Bearer takes
+    legacy_dn: str  # what Connect calls UserDn
+    mailbox_id: str  # GUID@contoso.test
 
 
 @dataclass(slots=True)
@@ -56,6 +74,7 @@ class RunningLab:
     identities: dict[str, Identity] = field(default_factory=dict, repr=False)  # by the key of the certificate
     endpoints: dict[str, Endpoint] = field(default_factory=dict, repr=False)  # of remote PowerShell, by FQDN
     web_journal: Journal = field(default_factory=Journal, repr=False)
+    visitors: Visitors | None = field(default=None, repr=False)
     at_stop: ExitStack = field(default_factory=ExitStack, repr=False)
 
     @property
@@ -71,6 +90,34 @@ class RunningLab:
     @property
     def password(self) -> str:
         return self.scenario.powershell.users[0].password
+
+    @property
+    def account(self) -> TestAccount:
+        """The user with a mailbox whose password tests may have."""
+        scenario, account = self.scenario, self.scenario.account
+        return TestAccount(
+            address=scenario.address_of(account.name),
+            user=scenario.account_user.name,
+            password=account.password,
+            token=account.token,
+            legacy_dn=scenario.legacy_dn_of(account.name),
+            mailbox_id=scenario.mailbox_id_of(account.name),
+        )
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every attempt to sign in at a web site that came to its end."""
+        return self.visitors.attempts.entries if self.visitors is not None else ()
+
+    @property
+    def bad_passwords(self) -> int:
+        """How many wrong passwords in a row were given for the test account."""
+        return self.visitors.attempts.bad_passwords(self.scenario.account_user) if self.visitors is not None else 0
+
+    @property
+    def open_sessions(self) -> tuple[Session, ...]:
+        """The sessions of MAPI over HTTP that clients have opened and not left."""
+        return self.visitors.sessions.entries if self.visitors is not None else ()
 
     @property
     def server_names(self) -> tuple[str, ...]:
@@ -122,6 +169,7 @@ def start(
     replay: Mapping[str, Path] | None = None,
     around: Callable[[Server, Cmdlets], Cmdlets] | None = None,
     presented: Mapping[str, Identity] | None = None,
+    now: datetime | None = None,
 ) -> RunningLab:
     """Start an organisation: a Scenario as it is, or one by its name or file, with faults and a number of servers.
 
@@ -138,6 +186,7 @@ def start(
         replay: recorded Export-Clixml files that answer for cmdlets, by the cmdlet's name.
         around: puts something between a server's PowerShell endpoint and its cmdlets.
         presented: certificates that were made elsewhere, in place of the scenario's, by key.
+        now: moves the organisation to this time. Who sends credentials verifies by the real clock.
 
     Raises:
         ScenarioError: no such scenario or fault.
@@ -149,7 +198,10 @@ def start(
         scenario = scaled(scenario, servers)
     for fault in faults:
         scenario = apply(scenario, fault)
+    if now is not None:
+        scenario = replace(scenario, now=now)
 
+    from lab.iis import Visitors
     from lab.pki import Authority
     from lab.powershell import start_endpoint
     from lab.powershell.loop import BackgroundLoop
@@ -162,9 +214,11 @@ def start(
         authority = Authority(scenario.now, datetime.now(UTC), lab.ca_file)
         for key, identity in (presented or {}).items():
             authority.present(scenario.certificates[key], identity)
+        lab.visitors = visitors = Visitors(scenario)
+        started.callback(visitors.end)
         loop = BackgroundLoop()
         started.callback(loop.stop)
-        web = _Web(lab, latency_per_request)
+        web = _Web(lab, visitors, latency_per_request)
         started.callback(lambda: loop.run(web.stop()))
         resolve = loop.run(web.start(authority))
         for server in _with_powershell(scenario) if powershell else ():
@@ -193,8 +247,9 @@ def start(
 class _Web:
     """The listeners of an organisation's web sites, balancers and DNS server; both methods run inside the loop."""
 
-    def __init__(self, lab: RunningLab, latency: float) -> None:
+    def __init__(self, lab: RunningLab, visitors: Visitors, latency: float) -> None:
         self._lab = lab
+        self._visitors = visitors
         self._latency = latency
         self._stops: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
@@ -215,7 +270,7 @@ class _Web:
             if server.answers_clients:
                 own = scenario.certificates[server.presents or server.certificate]
                 server_tls = _choosing(authority.tls(own, server.tls), by_name)
-                site = start_site(lab.web_journal, server, server_tls, scenario.now, self._latency)
+                site = start_site(lab.web_journal, server, server_tls, self._visitors, authority.leaf_of, self._latency)
                 self._stops.append(site.stop)
                 ports[server.name] = site.port
                 if server.fqdn.casefold() in hosts:

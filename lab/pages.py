@@ -6,10 +6,10 @@ The texts are the products' own default pages (IIS 10, HTTP.sys, nginx, HAProxy)
 from __future__ import annotations
 
 from lab.misbehaviour import bomb, cut, endless, hang, trickle
-from lab.scenario import Page, Raw
+from lab.scenario import Page, Raw, Rule
 from lab.web import DROPPED, Request, Response
 
-__all__ = ["IIS_404", "answer", "matches"]
+__all__ = ["IIS_404", "answer", "concerns", "matches"]
 
 _HTML = ("Content-Type", "text/html")
 
@@ -78,6 +78,12 @@ def _nginx(status: int, reason: str) -> Response:
         "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
     )
     return Response(status, reason, (("Server", "nginx"), _HTML), body.encode())
+
+
+def concerns(rule: Rule, request: Request, *, signed_in: bool = False) -> bool:
+    """Whether a rule is for this request. What needs somebody signed in is only for those, and the rest for all."""
+    method = not rule.methods or request.method in rule.methods
+    return method and rule.signed_in is signed_in and matches(request.path, rule.path)
 
 
 def matches(path: str, rule: str) -> bool:

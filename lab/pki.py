@@ -113,6 +113,13 @@ class Authority:
             self._contexts[certificate, versions] = self._context(self.identity(certificate), versions)
         return self._contexts[certificate, versions]
 
+    def leaf_of(self, context: ssl.SSLContext) -> bytes | None:
+        """The certificate (DER) that is served with these settings; None when they are not of this authority."""
+        for (certificate, _), known in self._contexts.items():
+            if known is context:
+                return self.identity(certificate).chain[0]
+        return None
+
     def real_time_tls(self, host: str) -> ssl.SSLContext:
         """The settings of a TLS server for this host whose certificate is valid by the real clock."""
         since = self._real_now - self._now

@@ -9,6 +9,7 @@
       ├─ Name …                  a host that clients use: who is behind it, a proxy, DNS
       ├─ Certificate …           by key; relative to the scenario's now
       ├─ Mailboxes               how many, and those with settings of their own
+      ├─ Account                 the one user with a mailbox whose password tests are given
       └─ PowerShell              who may sign in, how, and what they may run
 
 A scenario is a small TOML file (`lab/scenarios/*.toml` are shipped); whatever it does not say is as Exchange installs
@@ -29,13 +30,16 @@ from enum import Enum
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import NAMESPACE_DNS, uuid5
 
 __all__ = [
     "AS_INSTALLED",
     "PROBES",
     "USAGES",
+    "Account",
     "Authentication",
     "AuthenticationPolicy",
+    "Autodiscover",
     "Balancing",
     "Certificate",
     "Chain",
@@ -46,6 +50,7 @@ __all__ = [
     "Mailbox",
     "Mailboxes",
     "MapiDirectory",
+    "MapiTrouble",
     "Name",
     "Organisation",
     "OutlookAnywhere",
@@ -62,6 +67,7 @@ __all__ = [
     "ScenarioError",
     "Server",
     "Tls",
+    "Trouble",
     "User",
     "Vantage",
     "Wire",
@@ -190,6 +196,7 @@ class Balancing(Enum):
     SOURCE = "source"  # by the client's address: one client always meets the same server, the first of the list
     ROUND_ROBIN = "round-robin"  # the next one for each connection
     PINNED_HEALTH = "pinned-health"  # a reverse proxy: health pages always of the first, the rest round-robin
+    PER_REQUEST = "per-request"  # a reverse proxy: the next one for each request, also within one connection
 
 
 class Vantage(Enum):
@@ -240,6 +247,54 @@ class Rule:
 
     path: str
     page: Page | Raw
+    methods: tuple[str, ...] = ()  # of HTTP; none is every one
+    signed_in: bool = False  # only once somebody has signed in: who has not is challenged as ever
+
+
+class Trouble(Enum):
+    """What may go wrong with a request of MAPI over HTTP, once somebody has signed in."""
+
+    RESPONSE_CODE = "response-code"  # X-ResponseCode is `number`
+    ERROR_CODE = "error-code"  # ErrorCode of a Connect or Bind is
+    STATUS_CODE = "status-code"  # StatusCode is
+    LATE_CODE = "late-code"  # X-ResponseCode 0 in the head, and `number` after DONE
+    PENDING = "pending"  # so often it says that it is still at it
+    WITHOUT_DONE = "without-done"  # the answer ends after PROCESSING
+    CUT = "cut"  # the connection ends in the middle of the answer
+    NO_COOKIES = "no-cookies"  # a session without any
+    FORGETS = "forgets"  # the session is gone at once
+    PAGE = "page"  # `page` in place of an answer
+    BACK_END_REFUSES = "back-end-refuses"  # the server behind the front end answers 401
+
+
+@dataclass(frozen=True, slots=True)
+class MapiTrouble:
+    """A trouble of one request type, of an endpoint ("nspi/*"), or of all ("*")."""
+
+    kind: Trouble
+    request: str = "*"
+    number: int = 0
+    page: Page | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Autodiscover:
+    """What a server's Autodiscover does that it should not. As created it does all that it should.
+
+    `host` is the host of the URLs of MAPI over HTTP, if not the directory's; `redirect_url` and `redirect_address` are
+    told in place of settings; `error` is an ErrorCode in place of them.
+    """
+
+    methods: tuple[str, ...] = ("Negotiate", "Ntlm", "Basic")
+    tells_mapi_http: bool = True
+    tells_expr_beside: bool = False
+    scheme: str = "https"
+    host: str | None = None
+    path: str = "/mapi"
+    with_mailbox_id: bool = True
+    redirect_url: str | None = None
+    redirect_address: str | None = None
+    error: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +398,10 @@ class Server:
     presents: str | None = None  # the certificate that IIS was given by hand, whatever Exchange has noted
     tls: Tls = Tls.TODAY
     iis_readable: bool = True  # other servers, and accounts, may read its IIS
+    mapi_troubles: tuple[MapiTrouble, ...] = ()
+    autodiscover: Autodiscover = Autodiscover()
+    rpc_error: int | None = None  # what its RPC proxy says of whom it cannot reach
+    asks_domain: bool = True  # it reaches its domain; one that does not lets nobody in
 
     @property
     def version(self) -> tuple[int, int, int, int]:
@@ -369,7 +428,9 @@ class Proxy:
     """A reverse proxy that ends TLS itself (layer 7) with a certificate of its own.
 
     `offered` replaces the schemes of every challenge; `stripped` are response headers that it takes away, `added` those
-    that it adds; `host` is the Host with which it asks the servers, if not the client's.
+    that it adds; `host` is the Host with which it asks the servers, if not the client's. `withheld` are request headers
+    that it does not pass on, and a name that ends in * is the beginning of many. With `speaks_1_0` it asks in HTTP/1.0,
+    on a connection for each request.
     """
 
     certificate: str
@@ -378,6 +439,8 @@ class Proxy:
     offered: tuple[str, ...] | None = None
     added: tuple[tuple[str, str], ...] = ()
     host: str | None = None
+    withheld: tuple[str, ...] = ()
+    speaks_1_0: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +449,7 @@ class Name:
 
     `health_checked`: the balancer leaves out servers that are down or whose health page would fail, as long as there
     are others. `certificate`: the servers serve this one to clients that ask for the host (an SNI binding of IIS).
+    `http_redirect`: where its plain http site on port 80 sends everybody; without it there is no such site.
     """
 
     host: str
@@ -397,6 +461,7 @@ class Name:
     health_checked: bool = True
     balancing: Balancing = Balancing.SOURCE
     certificate: str | None = None
+    http_redirect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,6 +548,17 @@ class Mailbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """The test account: a user with a mailbox, who may sign in at the web sites. `locks_after` wrong passwords in a
+    row it is locked; 0 is never."""
+
+    name: str = "user1"
+    password: str = field(default="Lab-Us3r-Passw0rd", repr=False)
+    token: str = field(default="lab-token-of-user1", repr=False)  # what Bearer takes
+    locks_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Mailboxes:
     """The mailboxes of the organisation: so many as created (user1, user2 …), and then the special ones."""
 
@@ -505,6 +581,48 @@ class Scenario:
     powershell: PowerShell
     faults: tuple[str, ...] = ()
     mailboxes: Mailboxes = Mailboxes()
+    account: Account = Account()
+    services: Mapping[str, tuple[str, int]] = field(default_factory=dict)  # SRV records: name -> host, port
+
+    @property
+    def short_domain(self) -> str:
+        """The domain's NetBIOS name."""
+        return self.organisation.domain.partition(".")[0].upper()
+
+    @property
+    def account_user(self) -> User:
+        """The test account, as somebody who signs in."""
+        return User(f"{self.short_domain}\\{self.account.name}", self.account.password)
+
+    def address_of(self, mailbox: str) -> str:
+        """The primary address of a mailbox."""
+        return f"{mailbox}@{self.organisation.domain}"
+
+    def legacy_dn_of(self, mailbox: str) -> str:
+        """Its legacyExchangeDN."""
+        return f"/o={self.organisation.name}/cn=Recipients/cn={mailbox}"
+
+    def mailbox_id_of(self, mailbox: str) -> str:
+        """Its MailboxId, as URLs have it: GUID@domain."""
+        domain = self.organisation.domain
+        return f"{uuid5(NAMESPACE_DNS, f'store.{mailbox}.{domain}')}@{domain}"
+
+    def mailbox(self, name: str) -> Mailbox | None:
+        """The mailbox of this name, if there is one."""
+        wanted = name.casefold()
+        for mailbox in self.mailboxes.special:
+            if mailbox.name.casefold() == wanted:
+                return mailbox
+        number = wanted.removeprefix("user")
+        created = number.isascii() and number.isdecimal() and f"user{int(number)}" == wanted
+        if wanted == self.account.name.casefold() or (created and 1 <= int(number) <= self.mailboxes.count):
+            return Mailbox(wanted)
+        return None
+
+    def mapi_http_effective(self, mailbox: Mailbox) -> bool:
+        """Whether clients of this mailbox are told of MAPI over HTTP: its own setting, else the organisation's."""
+        own = mailbox.mapi_http_enabled
+        return bool(self.organisation.mapi_http_enabled if own is None else own)
 
     def server(self, name: str) -> Server:
         """The server of this name or FQDN.
@@ -808,6 +926,7 @@ def _scenario(name: str, table: _Table) -> Scenario:
         certificates=certificates,
         powershell=_powershell(table.table("powershell"), organisation.domain),
         mailboxes=_mailboxes(table.table("mailboxes")),
+        account=_account(table.table("account")),
     )
     _verify(scenario, table)
     return scenario
@@ -1054,6 +1173,20 @@ def _mailboxes(table: _Table) -> Mailboxes:
     return mailboxes
 
 
+def _account(table: _Table) -> Account:
+    base = Account()
+    account = Account(
+        name=table.text("name", base.name),
+        password=table.text("password", base.password),
+        token=table.text("token", base.token),
+        locks_after=table.get("locks_after", int, base.locks_after) or 0,
+    )
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,20}", account.name):
+        raise table.error("name", f"must be an account name of at most 20 characters, not {_shown(account.name)}")
+    table.finish()
+    return account
+
+
 def _mailbox(table: _Table) -> Mailbox:
     mailbox = Mailbox(
         name=table.must("name", str),
@@ -1080,6 +1213,10 @@ def _verify(scenario: Scenario, table: _Table) -> None:
     for name in scenario.names:
         if not name.servers:
             raise table.error(f"names.{name.host}.servers", "is empty: a name has a server behind it")
+        if name.balancing is Balancing.PER_REQUEST and name.proxy is None:
+            raise table.error(
+                f"names.{name.host}.balancing", "needs a proxy, which alone knows one request from the next"
+            )
         for server_name in name.servers:
             if server_name not in known:
                 raise table.error(f"names.{name.host}.servers", f"names no server: {server_name!r}")

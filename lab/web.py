@@ -22,10 +22,12 @@ from lab.scenario import Wire
 
 __all__ = [
     "DROPPED",
+    "Early",
     "Handler",
     "Listener",
     "Request",
     "Response",
+    "Tunnel",
     "abort",
     "compressed",
     "listen",
@@ -46,6 +48,7 @@ class Request:
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    version: str = "1.1"
 
     @property
     def path(self) -> str:
@@ -58,8 +61,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer. Content-Length is added; `close` ends the connection after it. A `stream` is sent in place of all
-    the rest, and ends the connection, too."""
+    """An answer. Content-Length is added; `close` ends the connection after it. With `chunks` the body is sent in
+    these, one by one. A `stream` is sent in place of all the rest, and ends the connection, too."""
 
     status: int
     reason: str
@@ -67,6 +70,7 @@ class Response:
     body: bytes = b""
     close: bool = False
     stream: Stream | None = None
+    chunks: tuple[bytes, ...] | None = None
 
     def with_headers(self, *headers: tuple[str, str]) -> Response:
         """The same with headers before its own."""
@@ -77,6 +81,10 @@ DROPPED = Response(0, "")
 """No answer: the connection is cut."""
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+Tunnel: TypeAlias = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""What takes a connection over in the middle of a request: what was read already, and the connection."""
+Early: TypeAlias = Callable[[Request], Response | Tunnel | None]
+"""Looks at a request before its body is read; None lets the body come. An answer ends the connection."""
 Connected: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -227,13 +235,22 @@ def abort(writer: asyncio.StreamWriter) -> None:
 
 
 async def respond(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler, journal: Journal, listener: str
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    handler: Handler,
+    journal: Journal,
+    listener: str,
+    early: Early | None = None,
 ) -> None:
     """Answer the requests of one connection until either side ends it."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=65536)
     while True:
         try:
-            request = await _request(connection, reader)
+            head = await _head(connection, reader)
+            if head is None:
+                return
+            taken = early(head) if early is not None else None
+            request = head if taken is not None else await _with_body(connection, reader, writer, head)
         except h11.RemoteProtocolError:
             # As HTTP.sys does, for instance when somebody speaks TLS to a port without it.
             if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
@@ -242,7 +259,10 @@ async def respond(
         if request is None:
             return
         journal.add(_seen(listener, request, journal.watched))
-        response = await handler(request)
+        if taken is not None and not isinstance(taken, Response):
+            await taken(connection.trailing_data[0], reader, writer)
+            return
+        response = taken or await handler(request)
         if response is DROPPED:
             abort(writer)
             return
@@ -255,23 +275,39 @@ async def respond(
         connection.start_next_cycle()
 
 
-async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> Request | None:
-    """The next whole request, None when the client has ended."""
-    head: h11.Request | None = None
-    body = bytearray()
+async def _head(connection: h11.Connection, reader: asyncio.StreamReader) -> Request | None:
+    """The next request without its body, None when the client has ended."""
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
             connection.receive_data(await reader.read(_CHUNK))
         elif isinstance(event, h11.Request):
-            head = event
+            headers = tuple((name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers)
+            version = event.http_version.decode("ascii")
+            return Request(event.method.decode("ascii"), event.target.decode("latin-1"), headers, b"", version)
+        else:
+            return None
+
+
+async def _with_body(
+    connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: Request
+) -> Request | None:
+    """The request with its body, None when the client ends before it is whole."""
+    body = bytearray()
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            if connection.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, reason=b"Continue", headers=[])
+                writer.write(connection.send(go_on) or b"")
+                await writer.drain()
+            connection.receive_data(await reader.read(_CHUNK))
         elif isinstance(event, h11.Data):
             body += event.data
             if len(body) > _LARGEST_BODY:
                 raise h11.RemoteProtocolError("the body is too large", error_status_hint=413)
-        elif isinstance(event, h11.EndOfMessage) and head is not None:
-            headers = tuple((name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers)
-            return Request(head.method.decode("ascii"), head.target.decode("latin-1"), headers, bytes(body))
+        elif isinstance(event, h11.EndOfMessage):
+            return replace(head, body=bytes(body))
         else:
             return None
 
@@ -288,11 +324,17 @@ _BAD_REQUEST = Response(
 async def _send(
     connection: h11.Connection, writer: asyncio.StreamWriter, response: Response, *, body: bool = True
 ) -> None:
-    headers = [*response.headers, ("Content-Length", str(len(response.body)))]
+    chunked = response.chunks is not None
+    length = ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(response.body)))
+    headers = [*response.headers, length]
     if response.close:
         headers.append(("Connection", "close"))
     head = h11.Response(status_code=response.status, reason=response.reason.encode("ascii"), headers=headers)
     data = connection.send(head) or b""
+    for chunk in response.chunks or ():
+        writer.write(data + (connection.send(h11.Data(data=chunk)) or b""))
+        await writer.drain()
+        data = b""
     if body and response.body:
         data += connection.send(h11.Data(data=response.body)) or b""
     data += connection.send(h11.EndOfMessage()) or b""

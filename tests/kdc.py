@@ -22,7 +22,8 @@ import pytest
 __all__ = ["Kdc", "kdc", "kerberos"]
 
 REALM = "CONTOSO.TEST"
-PASSWORDS = {"admin": "Lab-Adm1n-Passw0rd", "audit": "Lab-Passw0rd"}  # no character that a shell would quote
+# No character that a shell would quote.
+PASSWORDS = {"admin": "Lab-Adm1n-Passw0rd", "audit": "Lab-Passw0rd", "user1": "Lab-Us3r-Passw0rd"}
 HOSTS = ("localhost", "ex01.contoso.test", "ex02.contoso.test", "ex03.contoso.test", "mail.contoso.test")
 
 
@@ -57,7 +58,7 @@ def _missing() -> str | None:
 
 @pytest.fixture(scope="session")
 def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
-    """The realm CONTOSO.TEST with the users admin and audit and HTTP/ of a few hosts in one keytab."""
+    """The realm CONTOSO.TEST with the users admin, audit and user1 and HTTP/ of a few hosts in one keytab."""
     missing = _missing()
     if missing is not None:
         if os.environ.get("CI") == "true":

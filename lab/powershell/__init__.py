@@ -13,7 +13,7 @@ its own, its cmdlets from the scenario.
     mailbox_cmdlets    those about mailboxes and their users
     problems           error records and WSMan faults
     clixml, replay     objects written anew, objects as recorded
-    soap, encryption, authentication, web, faults, loop
+    soap, encryption, web, faults, loop
 """
 
 from __future__ import annotations

@@ -166,7 +166,9 @@ class MailboxCmdlets:
     @property
     def _all(self) -> Iterable[Mailbox | str]:
         """The names of mailboxes as created, then the special ones."""
-        yield from (f"user{number}" for number in range(1, self.scenario.mailboxes.count + 1))
+        special = {mailbox.name for mailbox in self.scenario.mailboxes.special}
+        names = (f"user{number}" for number in range(1, self.scenario.mailboxes.count + 1))
+        yield from (name for name in names if name not in special)
         yield from self.scenario.mailboxes.special
 
     def _of_each(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 from uuid import UUID, uuid4
 
+from lab.authentication import ACCOUNTS, SignedIn, SignIn, Unfinished, end_point
 from lab.misbehaviour import Stream, bomb, cut, endless, trickle
 from lab.powershell import soap
-from lab.powershell.authentication import NtlmAccounts, SignedIn, SignIn, Unfinished
 from lab.powershell.cmdlet import Call, Cmdlets
 from lab.powershell.encryption import EncryptionError, is_sealed, seal, unseal
 from lab.powershell.faults import Breakage, Injected, Injector
@@ -45,7 +44,6 @@ __all__ = ["Endpoint", "Seen", "Settings"]
 
 _SOAP = "application/soap+xml;charset=UTF-8"
 _MOST_ENVELOPE = 512_000  # MaxEnvelopeSizekb 500
-_ACCOUNTS = NtlmAccounts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,7 @@ class Endpoint:
     async def _begin(self) -> None:
         powershell = self.settings.powershell
         if Authentication.NTLM in powershell.http | powershell.https:
-            self._accounts = _ACCOUNTS.add(powershell.users, self.settings.domain)
+            self._accounts = ACCOUNTS.add(powershell.users, self.settings.domain)
         self.http_port = self._listen("http", None)
         self.https_port = self._listen("https", self.settings.tls) if self.settings.tls is not None else 0
 
@@ -181,7 +179,7 @@ class Endpoint:
         self._shells.clear()
         await asyncio.gather(*(listener.stop() for listener in self._listeners))
         self._listeners.clear()
-        _ACCOUNTS.remove(self._accounts)
+        ACCOUNTS.remove(self._accounts)
         self._accounts = ()
 
     def _listen(self, scheme: str, tls: ssl.SSLContext | None) -> int:
@@ -206,7 +204,7 @@ class Endpoint:
                 powershell.https if tls else powershell.http,
                 powershell.users,
                 self.settings.domain,
-                bindings=_end_point(certificate) if certificate else None,
+                bindings=end_point(certificate) if certificate else None,
                 challenges=self.settings.challenges,
             ),
         )
@@ -504,14 +502,3 @@ def _stream(broken: Injected, data: bytes) -> Stream | None:
         case Breakage.NOT_HTTP:
             return cut(b"220 ex01.contoso.test ESMTP \xff\x00\r\n" * 20)
     return None
-
-
-def _end_point(certificate: bytes) -> bytes:
-    """tls-server-end-point of a certificate (RFC 5929 4.1)."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.hashes import MD5, SHA1
-
-    algorithm = x509.load_der_x509_certificate(certificate).signature_hash_algorithm
-    weak = algorithm is None or isinstance(algorithm, MD5 | SHA1)
-    digest = hashlib.new("sha256" if weak or algorithm is None else algorithm.name, certificate)
-    return b"tls-server-end-point:" + digest.digest()
