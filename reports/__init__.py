@@ -60,8 +60,57 @@ def _json(report: Report, _options: RenderOptions) -> str:
     return render(report)
 
 
+def _junit(report: Report, _options: RenderOptions) -> str:
+    from reports.junit import render
+
+    return render(report)
+
+
+def _nagios(report: Report, options: RenderOptions) -> str:
+    from reports.nagios import render
+
+    return render(report, verbose=options.verbose)
+
+
+def _prometheus(report: Report, _options: RenderOptions) -> str:
+    from reports.prometheus import render
+
+    return render(report)
+
+
+def _csv(report: Report, _options: RenderOptions) -> str:
+    from reports.csv_report import render
+
+    return render(report)
+
+
+def _markdown(report: Report, _options: RenderOptions) -> str:
+    from reports.markdown import render
+
+    return render(report)
+
+
+def _xlsx(report: Report, _options: RenderOptions) -> bytes:
+    from reports.xlsx import render
+
+    return render(report)
+
+
+def _clixml(report: Report, _options: RenderOptions) -> str:
+    from reports.clixml import render
+
+    return render(report)
+
+
 FORMATS: Mapping[str, Format] = MappingProxyType({
     "terminal": Format(".txt", _terminal, "people at a console"),
     "html": Format(".html", _html, "people in a browser"),
     "json": Format(".json", _json, "scripts; the only one that mapiready reads again"),
+    "junit": Format(".junit.xml", _junit, "CI systems"),
+    "nagios": Format(".nagios.txt", _nagios, "Nagios, Icinga and their like"),
+    "prometheus": Format(".prom", _prometheus, "Prometheus, by the textfile collector"),
+    "csv": Format(".csv", _csv, "spreadsheets and data tools"),
+    "markdown": Format(".md", _markdown, "tickets and wikis"),
+    "xlsx": Format(".xlsx", _xlsx, "Excel", binary=True),
+    "clixml": Format(".clixml", _clixml, "PowerShell, by Import-Clixml"),
 })  # fmt: skip
