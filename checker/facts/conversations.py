@@ -37,6 +37,7 @@ from checker.answers import (
     Reason,
 )
 from checker.declare import fact
+from checker.facts.autodiscover_mailbox import AutodiscoverMailbox
 from checker.facts.names import NameInUse
 from checker.facts.network import NO_ANSWER, NameMapiAnswers, challenges
 from checker.facts.reading import Bag, bags, text
@@ -142,18 +143,37 @@ class RpcEchoes:
 
 
 @fact(cmdlets=(CmdletSpec("Get-Mailbox", ("Identity",)),))
-async def account_mailbox(account: TestAccount, runner: CmdletRunner) -> AccountMailbox:
-    """Exchange's own word."""
+async def account_mailbox(
+    account: TestAccount, told: AutodiscoverMailbox | NotCollected, runner: CmdletRunner
+) -> AccountMailbox:
+    """Autodiscover's word, as Outlook takes it; without it Exchange's, so that Connect can be sent all the same."""
     address = account.mailbox
     if address is None:
         because = NotCollected(
             Reason.NOT_GIVEN, "Connect needs the mailbox of the test account: give its address with --mailbox ADDRESS."
         )
         return AccountMailbox(MapiMailbox(None, None), None, because)
+    if isinstance(told, AutodiscoverMailbox) and told.user_dn is not None:
+        return AccountMailbox(MapiMailbox(told.user_dn, told.mailbox_id), "Autodiscover", None)
     asked = await _ask_exchange(runner, address)
     if isinstance(asked, NotCollected):
-        return AccountMailbox(MapiMailbox(None, None), None, asked)
+        return AccountMailbox(MapiMailbox(None, None), None, _nobody_told(address, told, asked))
     return asked
+
+
+def _nobody_told(address: str, told: AutodiscoverMailbox | NotCollected, asked: NotCollected) -> NotCollected:
+    """Why the legacyExchangeDN is not known: Autodiscover's reason counts where Exchange could not be asked at all."""
+    first = told
+    if isinstance(told, AutodiscoverMailbox):
+        reasons = [journey.because for journey in told.journeys if journey.because is not None]
+        first = reasons[0] if reasons else NotCollected(Reason.OTHER, "it gave settings without a LegacyDN.")
+    assert isinstance(first, NotCollected)
+    counts = first if asked.reason is Reason.NOT_GIVEN else asked
+    return NotCollected(
+        counts.reason,
+        f"Connect needs the legacyExchangeDN of {address}. Autodiscover does not tell it: {first.sentence}"
+        f" Get-Mailbox does not either: {asked.sentence}",
+    )
 
 
 async def _ask_exchange(runner: CmdletRunner, address: str) -> AccountMailbox | NotCollected:

@@ -199,8 +199,8 @@ async def mapi_sign_ins(
     signed_in: SignedIn,
 ) -> Collected[MapiSignIns] | NotCollected:
     """Every scheme at every name that serves MAPI and at the servers behind it."""
-    if proof.proof is Proof.REJECTED:
-        return _rejected(proof)
+    if proof.proof in (Proof.REJECTED, Proof.DOUBTFUL):
+        return _turned_away(proof)
     pages = [_Page(item.name, item.emsmdb, item.accepted) for item in answers.items]
     behind = [_Behind(look, look.emsmdb) for look in _looks(straight) if look.emsmdb is not None]
     asking = _Asking(signed_in, account, SignInAt.MAILBOX, Layer.MAPI, "/mapi")
@@ -222,8 +222,8 @@ async def rpc_sign_ins(
 ) -> Collected[RpcSignIns] | NotCollected:
     """Every scheme at every name that serves Outlook Anywhere and at the servers behind it; after /mapi, which may
     have proved the credential."""
-    if proof.proof is Proof.REJECTED:
-        return _rejected(proof)
+    if proof.proof in (Proof.REJECTED, Proof.DOUBTFUL):
+        return _turned_away(proof)
     before = mapi.items[0].proof if isinstance(mapi, Collected) and mapi.items else proof
     pages = [_Page(item.name, item.proxy, ANY_SCHEME) for item in answers.items]
     behind = [_Behind(look, look.rpc_proxy) for look in _looks(straight) if look.rpc_proxy is not None]
@@ -238,13 +238,11 @@ def _looks(straight: Collected[ServerAsName] | NotCollected) -> tuple[ServerAsNa
     return straight.items if isinstance(straight, Collected) else ()
 
 
-def _rejected(proof: AccountProof) -> NotCollected:
-    """The whole question falls with the password: nothing is wrong with any name."""
-    by = f" by {proof.by}" if proof.by else ""
-    told = proof.because.sentence if proof.because else f"The credential of the test account was rejected{by}."
-    return NotCollected(
+def _turned_away(proof: AccountProof) -> NotCollected:
+    """The whole question falls with the credential: nothing is known to be wrong with any name."""
+    return proof.because or NotCollected(
         Reason.SIGN_IN_FAILED,
-        f"{told} Nothing more was sent, so that the account is not locked; give the right credential and run again.",
+        "The test account was turned away, and nothing more is sent with it; give the right credential and run again.",
     )
 
 

@@ -47,7 +47,7 @@ INFO = CheckInfo(
         "https://learn.microsoft.com/exchange/architecture/client-access/certificates",
         "https://learn.microsoft.com/exchange/architecture/client-access/import-certificates",
     ),
-    owns=frozenset({Layer.CHAIN}),
+    owns=frozenset({Layer.CHAIN, Layer.TRUST}),
 )
 
 

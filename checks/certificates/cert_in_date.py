@@ -1,6 +1,6 @@
 """Certificates are in date."""
 
-from checker import Category, CheckInfo, Severity, Verdict, check, failed, need, passed
+from checker import Category, CheckInfo, Layer, Severity, Verdict, check, failed, need, passed
 from checker.facts.network import NameCertificates
 from checker.facts.run import Now
 from checker.x509 import Certificate
@@ -33,6 +33,7 @@ INFO = CheckInfo(
         "https://learn.microsoft.com/exchange/architecture/client-access/certificates",
         "https://www.rfc-editor.org/rfc/rfc5280",
     ),
+    owns=frozenset({Layer.TRUST}),
 )
 
 

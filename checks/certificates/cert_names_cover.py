@@ -1,6 +1,6 @@
 """Certificates name the host that clients ask for."""
 
-from checker import Category, CheckInfo, Severity, Verdict, check, failed, need, passed
+from checker import Category, CheckInfo, Layer, Severity, Verdict, check, failed, need, passed
 from checker.facts.network import NameCertificates
 from checks.certificates._words import names_of, request, shown
 
@@ -33,6 +33,7 @@ INFO = CheckInfo(
         "https://learn.microsoft.com/exchange/architecture/client-access/certificates",
         "https://learn.microsoft.com/powershell/module/exchange/new-exchangecertificate",
     ),
+    owns=frozenset({Layer.TRUST}),
 )
 
 

@@ -54,6 +54,7 @@ INFO = CheckInfo(
         "https://www.rfc-editor.org/rfc/rfc5280",
         "https://learn.microsoft.com/exchange/architecture/client-access/import-certificates",
     ),
+    owns=frozenset({Layer.TRUST}),
 )
 
 

@@ -10,6 +10,7 @@ from checker.facts.directories import MapiVirtualDirectory, OutlookAnywhere
 from checker.facts.iis import MapiDirectoryInIis, OutlookAnywhereInIis, TokenChecking
 from checker.facts.names import NameInUse
 from checker.facts.party import Party, party_of, schemes_of
+from checker.facts.reading import shown
 from checker.facts.sign_in import AtServer, Place, SignIns, let_in, refused
 from checker.results import Step
 from checks.sign_in._evidence import answering, saw
@@ -148,6 +149,12 @@ class _Case:
                     yield at, one.answer
 
     @property
+    def on_one_connection(self) -> list[HttpAnswer]:
+        """The answers that came by one connection for sure."""
+        legs = self.answer.legs if self.answer.connections == 1 else self.answer.legs[-1:]
+        return [each for each in (*legs, self.answer.answer) if isinstance(each, HttpAnswer)]
+
+    @property
     def last_two(self) -> list[HttpAnswer]:
         """The answers between which NTLM needs one server and one connection."""
         return [each for each in (*self.answer.legs[-1:], self.answer.answer) if isinstance(each, HttpAnswer)]
@@ -208,13 +215,14 @@ def _intercepted(case: _Case) -> Diagnosis | None:
 def _balanced(case: _Case) -> Diagnosis | None:
     if not case.is_ntlm or not case.by_name:
         return None
-    front_ends = {each.first("x-feserver") or "" for each in case.last_two}
-    if len(front_ends) < 2 or "" in front_ends:
+    front_ends = {name for each in case.on_one_connection if (name := each.first("x-feserver")) is not None}
+    if len(front_ends) < 2:
         return None
+    named = " and ".join(shown(name, 40) for name in sorted(front_ends)[:4])
     return Diagnosis(
         Cause.BALANCED,
-        f"{case.scheme}: one sign-in was answered by {' and '.join(sorted(front_ends))}: the balancer chooses a server"
-        " for each request, while NTLM is bound to its connection",
+        f"{case.scheme}: one sign-in was answered by {named}: the balancer chooses a server for each request, while"
+        " NTLM is bound to its connection",
         certain=True,
         kerberos_may_work=True,
         remedy=_keep_together(case),
@@ -257,10 +265,14 @@ def _lost(case: _Case) -> Diagnosis | None:
     works = case.works_at
     straight = f", while {' and '.join(works)}, asked straight, goes on" if works else ""
     who = saw(case.answer.answer)
+    what = (
+        f"the first message of the sign-in is answered with a bare {who}, as if it had not arrived"
+        if case.answer.legs
+        else f"it was offered before, and now came {who}: not every server or proxy behind {case.host} offers the same"
+    )
     return Diagnosis(
         Cause.LOST,
-        f"{case.scheme}: the first message of the sign-in is answered with a bare {who}, as if it had not arrived"
-        f"{straight}",
+        f"{case.scheme}: {what}{straight}",
         certain=True,
         kerberos_may_work=case.is_ntlm,
         remedy=(

@@ -132,7 +132,7 @@ def _excuse(host: str, problem: Problem, organization: OrganizationConfig | NotC
 
 def _asked(said: MapiConversation) -> list[MapiRequest]:
     """Every request, the one that signed in first: it is PING too."""
-    if said.requests and said.requests[0].answer is said.sign_in.answer:
+    if said.requests and said.requests[0].answer == said.sign_in.answer:
         return list(said.requests)
     seconds = sum(timed.seconds for timed in said.sign_in.timings if timed.step is AccountStep.PROTOCOL)
     return [MapiRequest("PING", False, said.sign_in.answer, seconds), *said.requests]
