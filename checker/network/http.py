@@ -96,8 +96,7 @@ class Channel:
 
     With `keep` they share a connection, and a new one is made when the peer has closed it: `opened` counts them.
     `stage` is how far the last one has come, `certificate` its leaf in DER, `connecting` and `shaking` the seconds
-    that TCP and TLS took. `sent` says whether anything of the last request went out. Use it as a context, which
-    closes what is open.
+    that TCP and TLS took. Use it as a context, which closes what is open.
     """
 
     def __init__(
@@ -186,8 +185,9 @@ class Channel:
         return self._backend.stage
 
     @property
-    def sent(self) -> bool:
-        return self._backend.sent
+    def received(self) -> bool:
+        """Whether anything came after the last request went out."""
+        return self._backend.received
 
     @property
     def connecting(self) -> float:
@@ -313,19 +313,14 @@ class _Backend(httpcore.AsyncNetworkBackend):
         return stream
 
     def begin(self) -> None:
-        """What was received and sent is counted anew."""
+        """What is received is counted anew."""
         for stream in self.streams:
-            stream.received = stream.sent = False
+            stream.received = False
 
     @property
     def received(self) -> bool:
         """Whether anything came from the server."""
         return any(stream.received for stream in self.streams)
-
-    @property
-    def sent(self) -> bool:
-        """Whether anything of a request went out."""
-        return any(stream.sent for stream in self.streams)
 
     def abort(self) -> None:
         """Cuts what is still open."""
@@ -339,7 +334,6 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._reader = reader
         self._writer = writer
         self.received = False
-        self.sent = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         data = await self._reader.read(max_bytes)
@@ -348,7 +342,6 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         self._backend.stage = Stage.HTTP
-        self.sent = True
         self._writer.write(buffer)
         await self._writer.drain()
 
