@@ -365,6 +365,13 @@ class _Traveller:
             return _End(Ending.NOT_REACHED, because)
         if answer.status == 401:
             return self._refused(hop)
+        if not hop.tried:
+            because = NotCollected(
+                Reason.OTHER,
+                f"{hop.host} answers Autodiscover's question without asking for a sign-in, so the test account was not"
+                " used.",
+            )
+            return _End(Ending.NOT_SIGNED_IN, because)
         if isinstance(hop.said, NotCollected):
             because = NotCollected(
                 Reason.MALFORMED if answer.status == 200 else Reason.HTTP_ERROR,

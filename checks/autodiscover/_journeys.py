@@ -6,7 +6,7 @@ from checker import HttpAnswer, Layer, NotCollected, Reason, need
 from checker.account import SignedAnswer
 from checker.answers import Services
 from checker.facts.autodiscover_mailbox import AutodiscoverMailbox, Ending, Hop, Journey, Look
-from checker.facts.party import described
+from checker.facts.party import described, evidence
 from checker.protocols.autodiscover import MAPI_HTTP, PoxAnswer, PoxProtocol
 
 __all__ = ["DEFINITE", "evidence_of", "mapi_http_of", "settings_of", "undecided", "where"]
@@ -69,6 +69,9 @@ def _lines(found: AutodiscoverMailbox) -> Iterator[tuple[str, str]]:
             signed = hop.signed
             if signed is not None and signed.timings:
                 yield f"{hop.host}, times", _times(signed)
+        last = journey.hops[-1].answer if journey.hops else None
+        if isinstance(last, HttpAnswer):
+            yield from evidence(last)
         if journey.because is not None:
             yield f"{where(journey)}, end", f"{journey.ending.value}: {journey.because.sentence}"
     for look in found.looks:

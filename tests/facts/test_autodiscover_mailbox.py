@@ -2,8 +2,11 @@
 
 import asyncio
 from itertools import pairwise
+from xml.sax.saxutils import escape
 
 import pytest
+from hypothesis import given as given_examples
+from hypothesis import strategies as st
 
 from checker.account import AccountProof, Proof, SignInScheme, TestAccount
 from checker.answers import Collected, HttpAnswer, Layer, Missing, Network, NotCollected, Reason, Services
@@ -165,6 +168,7 @@ def test_without_an_address_there_is_nothing_to_ask_for(mailbox: str | None) -> 
         (nginx(404), Ending.NOT_REACHED, Layer.AUTODISCOVER),
         (moved("https://autodiscover.contoso.test/owa/auth/logon.aspx"), Ending.NOT_REACHED, Layer.AUTODISCOVER),
         (challenge('Basic realm="x"'), Ending.NOT_SIGNED_IN, None),
+        (settings(), Ending.NOT_SIGNED_IN, None),
     ],
 )
 def test_what_stands_before_the_sign_in(
@@ -269,6 +273,29 @@ def test_no_redirect_leads_the_account_elsewhere(url: str, reason: Reason, signe
     assert {host for host, *_ in world.shown_to} == ({HOST} if signed_in else set())
 
 
+@pytest.mark.fuzz
+@given_examples(
+    st.one_of(
+        st.text(max_size=80),
+        st.builds(
+            "{}{}{}{}{}".format,
+            st.sampled_from(["https://", "http://", "//", "HTTPS:", "https:/\\\\", "", "\t https://"]),
+            st.sampled_from(["", f"{MAIL}@", f"{MAIL}\\@", f"{MAIL}#@", f"{MAIL}.", "\u3002"]),
+            st.sampled_from([EVIL, MAIL, HOST, f"{EVIL}\\.{MAIL}", f"{MAIL}\u2024{EVIL}", "[::1]", ""]),
+            st.sampled_from(["", ":443", ":80", ":x", "?", "#", "\\", f"/{MAIL}"]),
+            st.sampled_from([PATH, "/Autodiscover/AutoDiscover.xml", "/", "", f"{PATH}?a=b#c"]),
+        ),
+    )
+)
+def test_no_url_leads_the_account_to_a_host_that_nobody_named(url: str) -> None:
+    everybody = {host: challenge() for host in (HOST, MAIL, EVIL, f"{MAIL}.{EVIL}")}
+    for redirect in (moved(url), redirect_url(escape(url))):
+        world = World(open=dict(everybody), shut={(HOST, MAILBOX): redirect, (MAIL, MAILBOX): settings()})
+        world.plain_answers[HOST] = moved(url)
+        found(world, scp(HOST) + given(MAIL))  # which sees that it is shown to none but these
+        found(world, given(HOST, MAIL), services=PROBE, vantage=OUTSIDE)
+
+
 def test_a_ring_of_redirects_ends() -> None:
     world = World(open={HOST: challenge(), MAIL: challenge()})
     world.shut = {
@@ -322,6 +349,12 @@ def test_from_outside_the_domain_leads() -> None:
         f"http://{HOST}{PATH}",
         "_autodiscover._tcp.contoso.test",
     ]
+
+
+def test_from_outside_service_connection_points_lead_nobody() -> None:
+    world = World(open={OTHER: challenge(), HOST: challenge()}, shut={(HOST, MAILBOX): settings()})
+    mailbox = found(world, scp(OTHER) + given(HOST), vantage=OUTSIDE)
+    assert [hop.host for hop in mailbox.journeys[0].hops] == [HOST]
 
 
 def test_the_web_site_of_the_domain_is_no_autodiscover() -> None:
