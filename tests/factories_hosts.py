@@ -1,5 +1,7 @@
 """Facts and exports of hosts for tests: a host that is well, one keyword away from what a test is about."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 from checker import NotCollected

@@ -24,7 +24,10 @@ from checker.results import Subject
 
 __all__ = [
     "BACK_END",
+    "BACK_END_POOLS",
     "FRONT_END",
+    "FRONT_END_POOL",
+    "NEEDS",
     "AppPool",
     "HostAppPools",
     "HostBindings",
@@ -33,6 +36,7 @@ __all__ = [
     "HostTls",
     "TlsSetting",
     "WebBinding",
+    "dotnet_release",
     "dotnet_version",
     "extended_protection_of",
     "host_app_pools",

@@ -1,0 +1,1 @@
+"""Questions that only the hosts of the servers can answer, from exports."""
