@@ -232,6 +232,7 @@ def test_the_iis_configuration_of_an_export_tells_what_no_cmdlet_gave() -> None:
         (TokenChecking.REQUIRE, NOT_GIVEN)
     ]
     assert [entry.subject.server for entry in found.missing] == ["EX02"]
+    session.sent.clear()
     (rpc,) = ask(outlook_anywhere_in_iis, session, directories=collected(outlook_anywhere()), hosts=hosts).items
     assert rpc.token_checking is TokenChecking.ALLOW
 
@@ -245,11 +246,13 @@ def test_an_error_of_a_cmdlet_is_not_hidden_by_an_export() -> None:
 
 NOT_GIVEN = NotCollected(Reason.NOT_GIVEN, "No export was given.")
 
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=8)
+LEAVES: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=8)
+)
 NAMES = st.sampled_from(
     ["Name", "State", "Site", "Protocol", "BindingInformation", "CertificateHash", "SslFlags", POOL]
 )
-VALUES: st.SearchStrategy[PSValue] = st.recursive(
+VALUES: st.SearchStrategy[Any] = st.recursive(
     LEAVES,
     lambda inner: (
         st.lists(inner, max_size=4)

@@ -1,5 +1,7 @@
 """MAPI app pools, by role."""
 
+from typing import Any
+
 import pytest
 
 from checker import Advice, Cmdlet, Status
@@ -24,7 +26,7 @@ from tests.factories_hosts import pools
         ({"front": "Stopped", "mailbox": UNKNOWN}, Status.FAIL),
     ],
 )
-def test_states(states: dict[str, str | None], status: Status) -> None:
+def test_states(states: dict[str, Any], status: Status) -> None:
     assert judge(pools(**states)).status is status
 
 
