@@ -15,12 +15,14 @@ from checker.account import SignedIn, TestAccount
 from checker.answers import CmdletRunner, Network, Reason
 from checker.assembling import Sources, given_facts, run_request, selected_words
 from checker.debug_log import Both, DebugLog, open_debug_log
-from checker.facts.run import GivenNames, MailboxScope, ServerSelection
+from checker.facts.run import GivenNames, MailboxScope, ServerSelection, TrustStore
 from checker.host import HostData
 from checker.network.live import LiveNetwork, NetworkSettings
 from checker.network.names import parse_nameserver, parse_resolve
 from checker.network.no_account import NoAccount
+from checker.network.signed_in import AccountSettings, LiveAccount, schemes_of_credential
 from checker.network.trust import load_trust
+from checker.password import AccountCredential
 from checker.plugins import Registry, find_checks
 from checker.powershell.nothing import NoPowerShell
 from checker.powershell.session import PowerShellSettings, PowerShellSource
@@ -63,8 +65,10 @@ def audit_organisation(
     progress: Progress,
     emit: Callable[[Report], tuple[Path, ...]],
     keep: Path | None = None,
+    credential: AccountCredential | None = None,
 ) -> Outcome:
-    """Audits an organisation and hands the report to `emit`, which shows or writes it; `keep` is the snapshot to write.
+    """Audits an organisation and hands the report to `emit`, which shows or writes it; `keep` is the snapshot to write,
+    `credential` that of the test account.
 
     Ctrl-C ends the gathering: `emit` gets the report of what is known, then the sessions are closed as far as that
     goes.
@@ -75,12 +79,18 @@ def audit_organisation(
         KeyboardInterrupt: Ctrl-C before there was anything to report, or a second one.
     """
     registry = find_checks()
-    with open_debug_log(settings, password) as log, _recording(keep) as recorder:
+    with open_debug_log(settings, password, credential) as log, _recording(keep) as recorder:
         watching = Both(progress, log) if log else progress
-        return asyncio.run(_audit(_Run(settings, password, watching, registry, log, recorder), emit))
+        return asyncio.run(_audit(_Run(settings, password, credential, watching, registry, log, recorder), emit))
 
 
-def gather_organisation(settings: Settings, password: Secret | None, progress: Progress, keep: Path) -> Gathering:
+def gather_organisation(
+    settings: Settings,
+    password: Secret | None,
+    progress: Progress,
+    keep: Path,
+    credential: AccountCredential | None = None,
+) -> Gathering:
     """Gathers all that any check wants to know, and writes it to the snapshot `keep`; judges nothing.
 
     Ctrl-C and the deadline end the gathering; what is known by then is kept.
@@ -91,9 +101,10 @@ def gather_organisation(settings: Settings, password: Secret | None, progress: P
         KeyboardInterrupt: Ctrl-C before there was anything to keep, or a second one.
     """
     registry = find_checks()
-    with open_debug_log(settings, password) as log, Recorder(keep) as recorder:
+    with open_debug_log(settings, password, credential) as log, Recorder(keep) as recorder:
         watching = Both(progress, log) if log else progress
-        return asyncio.run(_gather(_Run(settings, password, watching, registry, log, recorder), recorder))
+        run = _Run(settings, password, credential, watching, registry, log, recorder)
+        return asyncio.run(_gather(run, recorder))
 
 
 def _recording(keep: Path | None) -> AbstractContextManager[Recorder | None]:
@@ -106,6 +117,7 @@ class _Run:
 
     settings: Settings
     password: Secret | None
+    credential: AccountCredential | None
     progress: Progress
     registry: Registry
     log: DebugLog | None
@@ -134,8 +146,9 @@ class _Live:
         )
         runner: CmdletRunner = self.shell
         network: Network = self._network
-        account: SignedIn = NoAccount()
-        test_account = TestAccount(given=False, mailbox=None, schemes=())
+        given = None if run.credential is None else _account(settings, run.credential, trust, resolve)
+        self._account = None if given is None else LiveAccount(given)
+        account: SignedIn = self._account or NoAccount()
         if recorder is not None:
             runner = recorder.runner(self.shell) if isinstance(self.shell, PowerShellSource) else runner
             network = recorder.network(network)
@@ -143,8 +156,12 @@ class _Live:
         self.sources = Sources(
             runner=log.watch(runner, "powershell") if log else runner,
             network=log.watch(network, "network") if log else network,
-            account=account,
-            test_account=test_account,
+            account=log.watch(account, "account") if log and self._account else account,
+            test_account=TestAccount(
+                given=given is not None,
+                mailbox=settings.mailbox,
+                schemes=() if given is None else schemes_of_credential(given),
+            ),
             hosts=HostData(given=False, exports=(), missing=()),
             trust=trust,
             vantage=settings.vantage,
@@ -171,6 +188,8 @@ class _Live:
 
     async def close(self, interrupted: bool) -> None:
         """Ends what is under way; the sessions only when there is time for it."""
+        if self._account is not None:
+            await self._account.close()
         await self._network.close()
         if not interrupted:
             left = self._ends - time.monotonic()
@@ -249,6 +268,25 @@ def _powershell(
         sessions=settings.sessions,
         timeout=settings.timeout,
         allowed=registry.allowed(),
+    )
+
+
+def _account(
+    settings: Settings,
+    credential: AccountCredential,
+    trust: TrustStore,
+    resolve: Mapping[tuple[str, int], tuple[str, int | None]],
+) -> AccountSettings:
+    return AccountSettings(
+        user=None if settings.account_ticket else settings.account or settings.mailbox,
+        password=credential.password,
+        token=credential.token,
+        ticket=settings.account_ticket,
+        mailbox=settings.mailbox,
+        trust=trust,
+        resolve=resolve,
+        nameserver=parse_nameserver(settings.nameserver) if settings.nameserver else None,
+        timeout=settings.timeout,
     )
 
 

@@ -34,11 +34,31 @@ Debug = Annotated[
     str | None, typer.Option(metavar="FILE", help="Write what is done, as JSON lines without secrets, to this file.")
 ]
 
+Mailbox = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Sign in with a test account, and reach this mailbox as Outlook would."),
+]
+Account = Annotated[
+    str | None,
+    typer.Option(help="The test account, as DOMAIN\\user or user@domain; without it, the address of the mailbox."),
+]
+AccountPasswordFile = Annotated[
+    str | None,
+    typer.Option(help="File with its password. Else MAPIREADY_ACCOUNT_PASSWORD, the OS keyring, or a prompt."),
+]
+AccountTokenFile = Annotated[
+    str | None, typer.Option(help="File with an OAuth token in place of a password. Else MAPIREADY_ACCOUNT_TOKEN.")
+]
+AccountTicket = Annotated[
+    bool, typer.Option("--account-ticket", help="Sign in with the Kerberos ticket of the logged-on user.")
+]
+
 _EXAMPLE_CHECK = """Examples:
 
 \b
   mapiready check ex01.contoso.com ex02.contoso.com
   mapiready check ex01.contoso.com --user 'CONTOSO\\audit' --auth ntlm --output report.html
+  mapiready check ex01.contoso.com --mailbox test@contoso.com
   mapiready check ex01.contoso.com --only certificates --only names
   mapiready check --config contoso.toml --format terminal --format html --format json --output reports/
 
@@ -75,6 +95,11 @@ def check(
         str | None,
         typer.Option(help="File that holds the password. Else MAPIREADY_PASSWORD, the OS keyring, or a prompt."),
     ] = None,
+    mailbox: Mailbox = None,
+    account: Account = None,
+    account_password_file: AccountPasswordFile = None,
+    account_token_file: AccountTokenFile = None,
+    account_ticket: AccountTicket = False,
     auth: Annotated[
         str | None,
         typer.Option(help="kerberos (default), negotiate, ntlm or basic.", autocompletion=completion.authentications),
@@ -163,6 +188,11 @@ def check(
             "server": server,
             "user": user,
             "password-file": password_file,
+            "mailbox": mailbox,
+            "account": account,
+            "account-password-file": account_password_file,
+            "account-token-file": account_token_file,
+            "account-ticket": account_ticket or None,
             "auth": auth,
             "scheme": scheme,
             "port": port,
@@ -201,10 +231,16 @@ def check(
 
 @app.command(
     epilog="Examples:\n\n\b\n  mapiready probe mail.contoso.com autodiscover.contoso.com\n"
+    "  mapiready probe --mailbox test@contoso.com mail.contoso.com autodiscover.contoso.com\n"
     "  mapiready probe mail.contoso.com --vantage outside:home --nameserver 9.9.9.9 --output outside.html"
 )
 def probe(
     host: Annotated[list[str] | None, typer.Argument(metavar="HOST…", help="Names that clients use.")] = None,
+    mailbox: Mailbox = None,
+    account: Account = None,
+    account_password_file: AccountPasswordFile = None,
+    account_token_file: AccountTokenFile = None,
+    account_ticket: AccountTicket = False,
     ca_file: Annotated[
         str | None, typer.Option(help="PEM file of root certificates to trust, in place of the system's store.")
     ] = None,
@@ -259,6 +295,11 @@ def probe(
     settings = load_settings(
         {
             "name": host,
+            "mailbox": mailbox,
+            "account": account,
+            "account-password-file": account_password_file,
+            "account-token-file": account_token_file,
+            "account-ticket": account_ticket or None,
             "ca-file": ca_file,
             "resolve": resolve,
             "nameserver": nameserver,
@@ -379,17 +420,22 @@ def render(
 def _audit(settings: "Settings") -> "Report":
     from checker.audit import audit_organisation
     from checker.output import plan_output
-    from checker.password import find_password
+    from checker.password import find_account_credential, find_password
     from checker.progress import progress_on_terminal
     from checker.render import write_all
     from checker.results import ExitCode
 
     plan = plan_output(settings.format, settings.output)
     password = None if settings.user is None else find_password(settings.user, settings.password_file)
+    credential = find_account_credential(settings)
     try:
         with progress_on_terminal(sys.stderr.isatty() and not settings.quiet) as progress:
             outcome = audit_organisation(
-                settings, password, progress, lambda report: write_all(report, plan, verbose=settings.verbose)
+                settings,
+                password,
+                progress,
+                lambda report: write_all(report, plan, verbose=settings.verbose),
+                credential=credential,
             )
     except KeyboardInterrupt:
         typer.echo("Interrupted before there was anything to report.", err=True)

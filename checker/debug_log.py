@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from checker import __version__
 from checker.answers import CmdletAnswer, CmdletCall, Handshake, HttpAnswer, NotCollected, Resolved, Target
+from checker.password import AccountCredential
 from checker.secrets import Secret
 from checker.settings import Settings, SettingsError
 from checker.watching import Wait
@@ -62,7 +63,9 @@ _SETTINGS = (
 
 
 @contextmanager
-def open_debug_log(settings: Settings, password: Secret | None) -> Iterator[DebugLog | None]:
+def open_debug_log(
+    settings: Settings, password: Secret | None, credential: AccountCredential | None = None
+) -> Iterator[DebugLog | None]:
     """The log of a run, None when none is wanted; an exception that leaves the block is its last entry.
 
     Raises:
@@ -80,7 +83,7 @@ def open_debug_log(settings: Settings, password: Secret | None) -> Iterator[Debu
     except OSError as error:
         raise SettingsError(f"--debug {settings.debug} cannot be written: {error.strerror or error}.") from error
     with file:
-        log = DebugLog(file, settings, password)
+        log = DebugLog(file, settings, password, credential)
         try:
             yield log
         except BaseException as error:
@@ -91,11 +94,18 @@ def open_debug_log(settings: Settings, password: Secret | None) -> Iterator[Debu
 class DebugLog:
     """Writes entries; is told by `watch`ed sources, and as the Progress of a run. May be used in any thread."""
 
-    def __init__(self, file: TextIO, settings: Settings, password: Secret | None) -> None:
+    def __init__(
+        self, file: TextIO, settings: Settings, password: Secret | None, credential: AccountCredential | None = None
+    ) -> None:
         self._file: TextIO | None = file
         self._lock = threading.Lock()
         self._begun = time.monotonic()
-        self._hidden = _credentials(settings.user, password)
+        account = settings.account or settings.mailbox
+        secrets = (credential.password, credential.token) if credential else ()
+        self._hidden = (
+            *_credentials(settings.user, password),
+            *(text for secret in secrets for text in _credentials(account, secret)),
+        )
         self.problem: str | None = None
         """Why the log ends before the run does."""
         self.write(
