@@ -58,13 +58,18 @@ class AutodiscoverRequest:
 
 
 def pox_request(address: str) -> AutodiscoverRequest:
-    """The question that Outlook asks, able to do MAPI over HTTP (X-MapiHttpCapability: 1, 3.1.5.1)."""
+    """The question that Outlook asks, able to do all that it can (X-MapiHttpCapability, X-ClientCanHandle)."""
     body = (
         '<?xml version="1.0" encoding="utf-8"?>'
         f'<Autodiscover xmlns="{_REQUEST}"><Request><EMailAddress>{_escaped(address)}</EMailAddress>'
         f"<AcceptableResponseSchema>{_RESPONSE}</AcceptableResponseSchema></Request></Autodiscover>"
     )
-    headers = (("Content-Type", "text/xml; charset=utf-8"), ("Accept", "text/xml"), ("X-MapiHttpCapability", "1"))
+    headers = (
+        ("Content-Type", "text/xml; charset=utf-8"),
+        ("Accept", "text/xml"),
+        ("X-MapiHttpCapability", "1"),
+        ("X-ClientCanHandle", "Negotiate,ExHttpInfo"),
+    )
     return AutodiscoverRequest(headers, body.encode())
 
 

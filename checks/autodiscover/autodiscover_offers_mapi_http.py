@@ -41,7 +41,8 @@ INFO = CheckInfo(
     mend=(
         "See MapiHttpEnabled of the mailbox (Get-CASMailbox): False keeps it back, empty follows the organisation."
         " Where both are on, recycle the application pool MSExchangeAutodiscoverAppPool, which keeps settings for some"
-        " time. Where the sign-in is refused: the same certificate on balancer and servers (Extended Protection), and"
+        " time; a mailbox on a server older than 2013 SP1 is never offered it; and a proxy must pass the header"
+        " X-MapiHttpCapability. Where the sign-in is refused: the same certificate on balancer and servers (Extended Protection), and"
         " a balancer that keeps a connection on one server (NTLM)."
     ),
     undo="Set-CASMailbox -MapiHttpEnabled $false for the mailbox; a recycled application pool need not be taken back.",
@@ -128,6 +129,7 @@ def _not_offered(mailbox: str) -> list[Advice]:
             "Otherwise recycle the application pool on each client-access server: Restart-WebAppPool"
             " MSExchangeAutodiscoverAppPool.",
         ),
+        Advice("load balancer", "Pass the header X-MapiHttpCapability on to the servers, and keep no answers."),
     ]
 
 
