@@ -122,7 +122,7 @@ def _views(files: Sequence[Path], stack: ExitStack) -> tuple[SavedView, ...]:
         if is_snapshot(archive):
             views.append(stack.enter_context(open_snapshot(archive)))
         else:
-            views.append(_collected(file))
+            views.append(_collected(file, stack))
     if exports:
         from checker.exports import read_exports
 
@@ -130,15 +130,15 @@ def _views(files: Sequence[Path], stack: ExitStack) -> tuple[SavedView, ...]:
     return tuple(views)
 
 
-def _collected(file: Path) -> SavedView:
-    from checker.collected import is_collected, read_collected
+def _collected(file: Path, stack: ExitStack) -> SavedView:
+    from checker.collected import is_collected, open_collected
 
     if not is_collected(file):
         raise JudgingError(
             f"{file} is neither a snapshot of mapiready nor what its collector wrote; give the zip that one of them"
             " made."
         )
-    return read_collected(file)
+    return stack.enter_context(open_collected(file))
 
 
 # --- what goes together -----------------------------------------------------------------------------------------------

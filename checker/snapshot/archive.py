@@ -118,14 +118,14 @@ class Archive:
         """
         rest = bytearray()
         for chunk in self.chunks(name):
-            *whole, last = chunk.split(b"\n")
-            if whole:
-                yield bytes(rest + whole[0])
-                yield from whole[1:]
-                rest = bytearray()
-            rest += last
+            first, *others = chunk.split(b"\n")
+            rest += first
             if len(rest) > self._limits.line:
                 raise ArchiveError(f"{self.path} is refused: a line of {name} is longer than any of a snapshot.")
+            if others:
+                yield bytes(rest)
+                yield from others[:-1]
+                rest = bytearray(others[-1])
         if rest:
             yield bytes(rest)
 
