@@ -66,7 +66,7 @@ class Ending(Enum):
     NOT_REACHED = "not reached"  # no connection, no challenge, no trust: told by the check of that layer; or cut off
     REFUSED = "refused"  # the credential was sent and turned away, with every scheme
     NOT_SIGNED_IN = "not signed in"  # the account can answer no scheme that is offered, or nothing came of it
-    NOT_AUTODISCOVER = "not Autodiscover"  # signed in, answered by something else than Autodiscover's XML
+    NOT_AUTODISCOVER = "not Autodiscover"  # answered by something else than a challenge, or than Autodiscover's XML
     ERROR = "error"  # Autodiscover's own <Error>
     NOT_FOLLOWED = "not followed"  # a redirect to a host that nobody named, or without TLS
     LOOP = "loop"  # redirects without an end
@@ -317,7 +317,8 @@ class _Traveller:
             hops.append(hop)
             onward = self._onward(hop, asked_for)
             if isinstance(onward, _End):
-                return Journey(start, tuple(hops), onward.ending, onward.because)
+                end = onward if start is Start.SERVICE_CONNECTION_POINT else _own(onward)
+                return Journey(start, tuple(hops), end.ending, end.because)
             place, address, why = onward.place, onward.address, onward.why
             asked_for.add(address.casefold())
 
@@ -494,6 +495,14 @@ _NOTHING_SAID = NotCollected(Reason.OTHER, "Autodiscover gave no settings here."
 
 def _go(place: _Place | NotCollected, address: str, why: str) -> _Onward | _End:
     return _End(Ending.NOT_FOLLOWED, place) if isinstance(place, NotCollected) else _Onward(place, address, why)
+
+
+def _own(end: _End) -> _End:
+    """Of Autodiscover that answers without a challenge no other check tells, but at a service connection point."""
+    because = end.because
+    if because is None or because.layer is not Layer.AUTODISCOVER or because.reason is not Reason.HTTP_ERROR:
+        return end
+    return _End(Ending.NOT_AUTODISCOVER, replace(because, layer=None))
 
 
 def _not_followed(said: str) -> NotCollected:

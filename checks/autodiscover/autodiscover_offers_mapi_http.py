@@ -18,7 +18,7 @@ from checker import (
 )
 from checker.facts.autodiscover_mailbox import AutodiscoverMailbox, Ending, Journey
 from checker.facts.organisation import OrganizationConfig
-from checker.facts.party import party_of
+from checker.facts.party import described, party_of
 from checks.autodiscover._journeys import DEFINITE, evidence_of, mapi_http_of, undecided, where
 
 INFO = CheckInfo(
@@ -42,8 +42,8 @@ INFO = CheckInfo(
         "See MapiHttpEnabled of the mailbox (Get-CASMailbox): False keeps it back, empty follows the organisation."
         " Where both are on, recycle the application pool MSExchangeAutodiscoverAppPool, which keeps settings for some"
         " time; a mailbox on a server older than 2013 SP1 is never offered it; and a proxy must pass the header"
-        " X-MapiHttpCapability. Where the sign-in is refused: the same certificate on balancer and servers (Extended Protection), and"
-        " a balancer that keeps a connection on one server (NTLM)."
+        " X-MapiHttpCapability. Where the sign-in is refused: the same certificate on balancer and servers (Extended"
+        " Protection), and a balancer that keeps a connection on one server (NTLM)."
     ),
     undo="Set-CASMailbox -MapiHttpEnabled $false for the mailbox; a recycled application pool need not be taken back.",
     sources=(
@@ -105,8 +105,12 @@ def _no_settings(found: AutodiscoverMailbox) -> Verdict:
         case Ending.LOOP:
             what = "redirects without an end"
             remedy = [Advice("administrator", f"Take out the redirect of Autodiscover at {where(first)}.")]
-        case _:
+        case _ if first.hops[-1].tried:
             what = f"lets the test account in, and {by} answers with something else than settings"
+            remedy = [_publish(first), _directory()]
+        case _:
+            said = described(answer) if isinstance(answer, HttpAnswer) else "nothing"
+            what = f"asks for no sign-in: {said}"
             remedy = [_publish(first), _directory()]
     return failed(
         f"Outlook gets no settings for {found.mailbox}: Autodiscover at {where(first)} {what}",
@@ -152,7 +156,7 @@ def _publish(journey: Journey) -> Advice:
     return Advice(
         "load balancer",
         f"Publish /autodiscover/* of {where(journey)} as the other paths of Exchange are: POST, with all headers, and"
-        " without a page of its own after the sign-in.",
+        " without a page of its own.",
     )
 
 

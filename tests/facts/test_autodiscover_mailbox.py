@@ -361,7 +361,12 @@ def test_the_web_site_of_the_domain_is_no_autodiscover() -> None:
     world = one(settings())
     world.open["contoso.test"] = answer(200, b"<html>Welcome</html>")
     assert endings(probe(world, HOST)) == [Ending.SETTINGS]
-    assert endings(probe(world, "contoso.test", HOST)) == [Ending.NOT_REACHED, Ending.SETTINGS]
+    assert endings(probe(world, "contoso.test", HOST)) == [Ending.NOT_AUTODISCOVER, Ending.SETTINGS]
+
+
+def test_from_outside_no_other_check_tells_of_a_missing_challenge() -> None:
+    assert endings(probe(World(open={HOST: nginx(403)}), HOST)) == [Ending.NOT_AUTODISCOVER]
+    assert endings(probe(World(open={HOST: NO_CONNECTION}), HOST)) == [Ending.NOT_REACHED]
 
 
 def test_a_plain_redirect_leads_to_a_host_that_was_named() -> None:

@@ -67,6 +67,14 @@ def test_no_settings_for_certain(end: Journey, words: str) -> None:
     )
 
 
+def test_what_does_not_even_ask_for_a_sign_in() -> None:
+    end = journey(nginx(403), Ending.NOT_AUTODISCOVER)
+    hop = replace(end.hops[0], challenge=nginx(403), tried=())
+    verdict = judge(autodiscover_mailbox(replace(end, hops=(hop,))), organization())
+    assert verdict.status is Status.FAIL
+    assert "asks for no sign-in: 403 from nginx" in verdict.summary
+
+
 @pytest.mark.parametrize("ending", [Ending.NOT_REACHED, Ending.NOT_SIGNED_IN, Ending.ERROR, Ending.NOT_FOLLOWED])
 def test_no_settings_that_may_have_another_cause(ending: Ending) -> None:
     refused = journey(challenge(), Ending.REFUSED, host=OTHER)
