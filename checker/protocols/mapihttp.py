@@ -15,7 +15,6 @@ import re
 import struct
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum, StrEnum
 from uuid import UUID
 
@@ -174,6 +173,8 @@ def _has_expired(attributes: list[str], now: datetime | None) -> bool:
 
 def _date(text: str) -> datetime | None:
     """A date of HTTP, aware; None when it is none."""
+    from email.utils import parsedate_to_datetime  # it loads the socket module, for other ends
+
     try:
         found = parsedate_to_datetime(text[:64].replace("-", " ", 2))
     except (ValueError, TypeError, IndexError, OverflowError):
