@@ -355,7 +355,7 @@ class _Together:
         names = ", ".join(sorted(self.names.values())[:5]) or "servers that they do not name"
         servers = {one.server for one in exported.get("Get-ExchangeServer", ())}
         if not plain:
-            yield f"exports of {names} alone: without Get-ExchangeServer nobody knows which servers there are"
+            yield f"exports of {names} alone: no export of Get-ExchangeServer lists the organisation's servers"
         beyond = sorted(name for key, name in self.names.items() if key not in servers)
         if plain and beyond:
             yield f"Get-ExchangeServer does not name {', '.join(beyond[:5])}, of which there are other exports"
