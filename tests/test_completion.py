@@ -55,7 +55,7 @@ def test_every_shell_is_offered_the_ids_of_checks(shell: str) -> None:
         ("mapiready check --vantage ", ["inside", "outside"]),
         ("mapiready check --mailboxes a", ["auto", "all"]),
         ("mapiready check --fail-on w", ["warning"]),
-        ("mapiready probe --format ", ["terminal", "html", "json"]),
+        ("mapiready probe --format j", ["json", "junit"]),
         ("mapiready demo --scenario hea", ["healthy"]),
         ("mapiready lab --fault certificate-expires-", ["certificate-expires-soon"]),
         ("mapiready check --verb", ["--verbose"]),

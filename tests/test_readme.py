@@ -17,7 +17,7 @@ def steady(line: str) -> str:
 
 def test_the_output_shown_is_real() -> None:
     shown = (ROOT / "README.md").read_text(encoding="utf-8").split("```")[1].strip("\n").splitlines()
-    printed = FORMATS["terminal"].render(audit("broken"), RenderOptions(width=100)).splitlines()
+    printed = str(FORMATS["terminal"].render(audit("broken"), RenderOptions(width=100))).splitlines()
     assert len(shown) > 20
     assert {steady(line) for line in shown} - {"  …"} <= {steady(line) for line in printed}
 

@@ -224,7 +224,7 @@ _SCHEMA = Draft202012Validator(json.loads(schema()))
 def formats(report: Report) -> dict[str, str]:
     """The report in every format, each of them sound."""
     shown = {
-        name: FORMATS[form].render(report, options)
+        name: str(FORMATS[form].render(report, options))
         for name, form, options in (
             ("terminal", "terminal", RenderOptions()),
             ("verbose", "terminal", RenderOptions(width=80, verbose=True)),

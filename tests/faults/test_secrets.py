@@ -28,6 +28,7 @@ from lab.scenario import Authentication, Name, Proxy, Raw, Rule, Scenario, User,
 from reports import FORMATS, RenderOptions
 from tests.kdc import Kdc
 from tests.lab_audit import settings_for
+from tests.reports.reading import words
 
 CANARY = "Canary-Passw0rd-9e41c7"
 USER = "CONTOSO\\audit"
@@ -109,7 +110,8 @@ def audited(settings: Settings, password: Secret | None, folder: Path) -> tuple[
     with every_log() as lines:
         settings = replace(settings, debug=debug)
         outcome = audit_organisation(settings, password, watcher, lambda _report: ())
-    said = [FORMATS[name].render(outcome.report, RenderOptions(verbose=True)) for name in FORMATS]
+    written = {name: form.render(outcome.report, RenderOptions(verbose=True)) for name, form in FORMATS.items()}
+    said = [content if isinstance(content, str) else words(name, content) for name, content in written.items()]
     said += [repr(outcome), repr(settings), repr(password), *lines, *watcher.tracebacks, debug.read_text()]
     return outcome.report, said
 
