@@ -99,13 +99,15 @@ class MailboxConversation:
 
 @dataclass(frozen=True, slots=True)
 class AddressBookConversation:
-    """What was said on /mapi/nspi/ of a place; otherwise as MailboxConversation. Bind needs no DN."""
+    """What was said on /mapi/nspi/ of a place; otherwise as MailboxConversation. `no_bind` says why no session may
+    have been opened: without a DN the account's question is PING alone."""
 
     NOTHING: ClassVar[str] = "no name in use serves MAPI over HTTP"
 
     place: Place
     host: str
     said: MapiConversation
+    no_bind: NotCollected | None
     straight: tuple[AtServerSaid, ...]
 
     @property
@@ -257,7 +259,8 @@ async def address_book_conversations(
     closed = {item.name.host: _closed(item) for item in answers.items if not challenges(item.nspi, item.accepted)}
     said = await _converse(sign_ins, MapiEndpoint.ADDRESS_BOOK, mailbox.mailbox, signed_in, closed)
     items = (
-        AddressBookConversation(each.place, each.host, each.said, _straight(each, said.items)) for each in said.items
+        AddressBookConversation(each.place, each.host, each.said, mailbox.because, _straight(each, said.items))
+        for each in said.items
     )
     return Collected(tuple(items), said.missing)
 

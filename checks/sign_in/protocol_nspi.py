@@ -38,4 +38,4 @@ def judge(
     conversation: AddressBookConversation, account: TestAccount, organization: OrganizationConfig | NotCollected
 ) -> Verdict:
     """Fail when one of the requests is not answered as it must be."""
-    return judge_conversation(conversation, None, account.mailbox, organization)
+    return judge_conversation(conversation, conversation.no_bind, account.mailbox, organization)
