@@ -8,6 +8,8 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
 
 from lab.faults import FAULTS
 from lab.organisation import RunningLab, start
@@ -29,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--servers", type=int, help="how many servers, if not as many as the scenario has")
     parser.add_argument("--fault", action="append", default=[], metavar="NAME[:ARGUMENT]", help="may be repeated")
+    parser.add_argument(
+        "--today", action="store_true", help="by the real clock, as clients need it that send credentials"
+    )
     for what in ("request", "cmdlet"):
         parser.add_argument(
             f"--latency-per-{what}", type=float, default=0.0, metavar="SECONDS", help=f"that each {what} takes"
@@ -41,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             servers=chosen.servers,
             latency_per_request=chosen.latency_per_request,
             latency_per_cmdlet=chosen.latency_per_cmdlet,
+            now=datetime.now(UTC) if chosen.today else None,
         )
     except ScenarioError as error:
         sys.stderr.write(f"{error}\n")
@@ -60,7 +66,7 @@ def _say(what: dict[str, object]) -> None:
 
 
 def described(lab: RunningLab) -> dict[str, object]:
-    """What a client needs to know of a running lab. The password is the lab's own, and opens nothing else."""
+    """What a client needs to know of a running lab. The passwords are the lab's own, and open nothing else."""
     return {
         "scenario": lab.scenario.name,
         "title": lab.scenario.title,
@@ -68,6 +74,7 @@ def described(lab: RunningLab) -> dict[str, object]:
         "servers": list(lab.server_names),
         "user": lab.user,
         "password": lab.password,
+        "account": asdict(lab.account),
         "ca_file": str(lab.ca_file),
         "nameserver": lab.nameserver,
         "powershell_https_port": lab.powershell_https_port,

@@ -1,9 +1,10 @@
 """Who is there: the sign-in of one TCP connection, as IIS does it. No I/O, except that pyspnego reads the accounts of
 NTLM from a file (see `NtlmAccounts`) and the key of Kerberos from the default keytab.
 
-SPNEGO and NTLM are pyspnego's own Python implementation on every platform; Kerberos is the system's. What a token is
-bound to (Extended Protection) is checked here: pyspnego refuses a token without bindings whenever it knows some, and
-takes one whose bindings are empty, which is neither Allow nor Require.
+SPNEGO, and NTLM in it, are pyspnego's own Python implementation on every platform; NTLM alone is `lab.ntlm`, unless
+messages are to be sealed with it; Kerberos is the system's. What a token is bound to (Extended Protection) is checked
+here: pyspnego refuses a token without bindings whenever it knows some, and takes one whose bindings are empty, which is
+neither Allow nor Require.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Any
 
+from lab.ntlm import SIGNATURE, NtlmAcceptor, NtlmProof, proof_in
 from lab.scenario import Authentication, User
 
 __all__ = [
@@ -138,7 +140,8 @@ class SignIn:
         tokens: what Bearer takes, and who that is.
         attempts: where attempts are noted.
         where: the place that is noted with them.
-        before_ntlm: called before the first token of NTLM is looked at.
+        before_ntlm: called before a token of NTLM inside SPNEGO is looked at.
+        server: the FQDN that NTLM tells clients.
         asks_domain: False is a server that cannot reach its domain: it refuses everybody.
         seals: messages will be sealed with the context, which has to be pyspnego's then.
     """
@@ -157,6 +160,7 @@ class SignIn:
         attempts: Attempts | None = None,
         where: str = "",
         before_ntlm: Callable[[], None] | None = None,
+        server: str = "",
         asks_domain: bool = True,
         seals: bool = True,
     ) -> None:
@@ -171,11 +175,12 @@ class SignIn:
         self._attempts = attempts or Attempts()
         self._where = where
         self._before_ntlm = before_ntlm
+        self._server = server
         self._asks_domain = asks_domain
         self._seals = seals
         self._context: Any = None
         self._begun = False  # the context has seen a token
-        self._proof: _NtlmProof | None = None
+        self._proof: NtlmProof | None = None
         self._signed_in: SignedIn | None = None
 
     @property
@@ -228,7 +233,7 @@ class SignIn:
         if scheme == "kerberos" and Authentication.KERBEROS not in self._methods:
             return False
         # Kerberos tokens never hold this signature: a token that does asks for NTLM now.
-        if _NTLM in token:
+        if SIGNATURE in token:
             return Authentication.NTLM in self._methods
         return scheme != "ntlm"
 
@@ -267,14 +272,14 @@ class SignIn:
     def _negotiate(self, scheme: str, token: bytes) -> SignedIn | Unfinished | Refusal:
         from spnego.exceptions import BadBindingsError, SpnegoError
 
-        by_ntlm = _NTLM in token
-        if by_ntlm and self._before_ntlm is not None:
+        by_ntlm = SIGNATURE in token
+        if by_ntlm and self._before_ntlm is not None and not token.startswith(SIGNATURE):
             self._before_ntlm()
         if self._signed_in is not None or self._context is None:
             self._refuse()
-            self._context = self._new_context(by_ntlm=by_ntlm)
+            self._context = self._new_context(token)
         context = self._context
-        self._proof = _ntlm_proof(token) or self._proof
+        self._proof = proof_in(token) or self._proof
         user = self._find(self._proof.account) if self._proof is not None else None
         if self._proof is not None and (against := self._against(user)) is not None:
             return self._ended(self._proof.account, "ntlm", against, user)
@@ -323,16 +328,22 @@ class SignIn:
             return Outcome.NO_BINDINGS if self._bindings_required else Outcome.SIGNED_IN
         return Outcome.SIGNED_IN if given == _hashed(self._bindings) else Outcome.WRONG_BINDINGS
 
-    def _new_context(self, *, by_ntlm: bool) -> Any:
+    def _new_context(self, token: bytes) -> Any:
         import spnego
 
-        kerberos = None if by_ntlm or self._seals else _Kerberos.made(self._bindings)
+        if not self._seals and token.startswith(SIGNATURE):
+            return NtlmAcceptor(self._realm, self._server, self._password_of)
+        kerberos = None if self._seals or SIGNATURE in token else _Kerberos.made(self._bindings)
         if kerberos is not None:
             return kerberos
         return spnego.server(
             protocol="negotiate",
             options=spnego.NegotiateOptions.use_negotiate | spnego.NegotiateOptions.wrapping_winrm,
         )
+
+    def _password_of(self, account: str) -> str | None:
+        user = self._find(account)
+        return user.password if user is not None else None
 
     def _to_gss(self) -> Any:
         from spnego.channel_bindings import GssChannelBindings
@@ -408,53 +419,7 @@ class _Kerberos:
         return bool(int(self._context.actual_flags) & self._flag)
 
 
-# --- NTLM -------------------------------------------------------------------------------------------------------------
-
-_NTLM = b"NTLMSSP\x00"
-_AUTHENTICATE = _NTLM + struct.pack("<I", 3)
-_AV_EOL, _AV_CHANNEL_BINDINGS = 0, 10
-_BEFORE_AV_PAIRS = 16 + 28  # the proof, and the head of the client's challenge
-
-
-@dataclass(frozen=True, slots=True)
-class _NtlmProof:
-    """What an AUTHENTICATE_MESSAGE ([MS-NLMP] 2.2.1.3) says of who is there, and of what it is bound to."""
-
-    account: str
-    bindings: bytes  # empty, or zeros, when it is bound to nothing
-
-
-def _ntlm_proof(token: bytes) -> _NtlmProof | None:
-    """The last message of NTLM in a token, alone or inside SPNEGO; None when it holds none that can be read."""
-    start = token.find(_AUTHENTICATE)
-    if start < 0:
-        return None
-    message = token[start:]
-    try:
-        response, domain, user = (_payload(message, at) for at in (20, 28, 36))
-        (flags,) = struct.unpack_from("<I", message, 60)
-        encoding = "utf-16-le" if flags & 1 else "latin-1"
-        short, name = domain.decode(encoding), user.decode(encoding)
-        return _NtlmProof(f"{short}\\{name}" if short else name, _bindings_in(response))
-    except (struct.error, UnicodeDecodeError):
-        return None
-
-
-def _payload(message: bytes, at: int) -> bytes:
-    length, _, offset = struct.unpack_from("<HHI", message, at)
-    return message[offset : offset + length]
-
-
-def _bindings_in(response: bytes) -> bytes:
-    at = _BEFORE_AV_PAIRS
-    while at + 4 <= len(response):
-        kind, length = struct.unpack_from("<HH", response, at)
-        if kind == _AV_EOL:
-            break
-        if kind == _AV_CHANNEL_BINDINGS:
-            return response[at + 4 : at + 4 + length]
-        at += 4 + length
-    return b""
+# --- bindings ---------------------------------------------------------------------------------------------------------
 
 
 def _hashed(bindings: bytes) -> bytes:

@@ -19,7 +19,7 @@ from lab.pages import answer, concerns
 from lab.scenario import Balancing, Name, Page, Proxy, Scenario, Server, Wire
 from lab.web import DROPPED, Listener, Request, Response, abort, listen, respond
 
-__all__ = ["start_balancer"]
+__all__ = ["start_balancer", "start_redirect"]
 
 _CHUNK = 65536
 _HOP_BY_HOP = frozenset({"connection", "content-length", "expect", "keep-alive", "transfer-encoding", "upgrade"})
@@ -55,6 +55,18 @@ def start_balancer(
         await _pass_on(reader, writer, choose(""))
 
     return listen(connected, tls=None, wire=name.wire)
+
+
+def start_redirect(journal: Journal, host: str, target: str) -> Listener:
+    """Start the plain http site of a name, which sends everybody somewhere else. To be called inside the loop."""
+
+    async def handle(_request: Request) -> Response:
+        return Response(302, "Found", (("Location", target), ("Server", "Microsoft-IIS/10.0")))
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await respond(reader, writer, handle, journal, f"http {host}")
+
+    return listen(connected, tls=None)
 
 
 def servers_up(scenario: Scenario, name: Name) -> tuple[Server, ...]:

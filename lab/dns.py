@@ -1,4 +1,5 @@
-"""The organisation's DNS server, on UDP and TCP of one loopback port: every name it knows is 127.0.0.1."""
+"""The organisation's DNS server, on UDP and TCP of one loopback port: every name it knows is 127.0.0.1. SRV
+records it has where a scenario says so."""
 
 from __future__ import annotations
 
@@ -40,8 +41,10 @@ def is_seen(name: Name, vantage: Vantage) -> bool:
     return Vantage.BOTH in (name.vantage, vantage) or name.vantage is vantage
 
 
-def answer(hosts: Mapping[str, Resolution], wire: bytes) -> bytes | None:
-    """The answer to a message; None when there is none."""
+def answer(
+    hosts: Mapping[str, Resolution], wire: bytes, services: Mapping[str, tuple[str, int]] | None = None
+) -> bytes | None:
+    """The answer to a message; None when there is none. `services` are SRV records, by their name."""
     try:
         query = dns.message.from_wire(wire)
     except dns.exception.DNSException:
@@ -51,7 +54,15 @@ def answer(hosts: Mapping[str, Resolution], wire: bytes) -> bytes | None:
     question = query.question[0]
     response = dns.message.make_response(query, recursion_available=True)
     response.flags |= dns.flags.AA
-    match hosts.get(question.name.to_text(omit_final_dot=True).casefold()):
+    asked = question.name.to_text(omit_final_dot=True).casefold()
+    service = (services or {}).get(asked)
+    if service is not None:
+        if question.rdtype == dns.rdatatype.SRV:
+            text = f"0 0 {service[1]} {service[0]}."
+            record = dns.rrset.from_text(question.name, _TTL, dns.rdataclass.IN, dns.rdatatype.SRV, text)
+            response.answer.append(record)
+        return response.to_wire()
+    match hosts.get(asked):
         case None | Resolution.NXDOMAIN:
             response.set_rcode(dns.rcode.NXDOMAIN)
         case Resolution.SERVFAIL:
@@ -89,7 +100,9 @@ class NameServer:
         await self.listener.stop()
 
 
-async def start_name_server(hosts: Mapping[str, Resolution]) -> NameServer:
+async def start_name_server(
+    hosts: Mapping[str, Resolution], services: Mapping[str, tuple[str, int]] | None = None
+) -> NameServer:
     """Start a name server on a free port.
 
     Raises:
@@ -101,7 +114,7 @@ async def start_name_server(hosts: Mapping[str, Resolution]) -> NameServer:
         with suppress(asyncio.IncompleteReadError):
             while True:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
-                reply = answer(hosts, await reader.readexactly(length))
+                reply = answer(hosts, await reader.readexactly(length), services)
                 if reply is None:
                     return
                 writer.write(struct.pack("!H", len(reply)) + reply)
@@ -112,7 +125,9 @@ async def start_name_server(hosts: Mapping[str, Resolution]) -> NameServer:
         listener = listen(connected, tls=None)
         address = ("127.0.0.1", listener.port)
         try:
-            datagrams, _protocol = await loop.create_datagram_endpoint(lambda: _Datagrams(hosts), local_addr=address)
+            datagrams, _protocol = await loop.create_datagram_endpoint(
+                lambda: _Datagrams(hosts, services), local_addr=address
+            )
         except OSError as error:
             failure = error
             await listener.stop()
@@ -122,8 +137,9 @@ async def start_name_server(hosts: Mapping[str, Resolution]) -> NameServer:
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, hosts: Mapping[str, Resolution]) -> None:
+    def __init__(self, hosts: Mapping[str, Resolution], services: Mapping[str, tuple[str, int]] | None) -> None:
         self._hosts = hosts
+        self._services = services
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -131,6 +147,6 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, address: tuple[str | int, ...]) -> None:
-        reply = answer(self._hosts, data)
+        reply = answer(self._hosts, data, self._services)
         if reply is not None and self._transport is not None:
             self._transport.sendto(reply, address)

@@ -6,6 +6,7 @@ A fault is written "name" or "name:argument". The argument is, by the kind of th
     a host          a name that clients use; without one, the first
     a certificate   a host: that name alone gets such a certificate (an SNI binding); without one, "main" does
     mailboxes       how many; without a number, one
+    a number        7, or EX01=7, or EX01 alone: a code, a count, on one server or on all ("*=7")
 
 What follows from a fault follows here too: a server without a MAPI directory answers 404 on /mapi, one that offers
 Basic alone challenges with Basic alone. What anybody should conclude from that is not known here.
@@ -13,6 +14,7 @@ Basic alone challenges with Basic alone. What anybody should conclude from that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -22,6 +24,7 @@ from lab.scenario import (
     AS_INSTALLED,
     Authentication,
     AuthenticationPolicy,
+    Autodiscover,
     Balancing,
     Certificate,
     Chain,
@@ -31,17 +34,20 @@ from lab.scenario import (
     Key,
     Mailbox,
     MapiDirectory,
+    MapiTrouble,
     Name,
     OutlookAnywhere,
     Page,
     ProbeNaming,
     Proxy,
+    Raw,
     Resolution,
     Rule,
     Scenario,
     ScenarioError,
     Server,
     Tls,
+    Trouble,
     Vantage,
     Wire,
 )
@@ -636,6 +642,125 @@ def _powershell(**changes: object) -> Fault:
     return fault
 
 
+# --- signing in, and what lies behind it ------------------------------------------------------------------------------
+
+
+def _numbered(change: Callable[[Server, int], Server], without: int) -> Fault:
+    """A change with a number on one server, or on all."""
+
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        server_name, _, number = argument.rpartition("=")
+        if argument and not server_name and not _is_number(argument):
+            server_name, number = argument, ""
+        if number and not _is_number(number):
+            raise ScenarioError(f"{scenario.name}: this fault takes a number (7, EX01=0x80070005), not {number!r}.")
+        for server in _web_servers(scenario, server_name):
+            scenario = scenario.with_server(change(server, int(number, 0) if number else without))
+        return scenario
+
+    return fault
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"0x[0-9A-Fa-f]{1,8}|0|[1-9][0-9]{0,9}", text) is not None
+
+
+def _mapi(kind: Trouble, request: str, without: int = 0, page: Page | None = None) -> Fault:
+    def change(server: Server, number: int) -> Server:
+        trouble = MapiTrouble(kind, request, number, page)
+        return replace(server, mapi_troubles=(*server.mapi_troubles, trouble))
+
+    return _numbered(change, without)
+
+
+def _inside(path: str, page: Page | Raw) -> Fault:
+    """What is answered to those who have signed in."""
+    return _on_server(lambda server: replace(server, rules=(Rule(path, page, signed_in=True), *server.rules)))
+
+
+def _autodiscover(change: Callable[[Scenario, Autodiscover], Autodiscover]) -> Fault:
+    def on_server(scenario: Scenario, server: Server) -> Scenario:
+        return scenario.with_server(replace(server, autodiscover=change(scenario, server.autodiscover)))
+
+    return _in_scenario_of_server(on_server)
+
+
+def _autodiscover_error(server: Server, number: int) -> Server:
+    return replace(server, autodiscover=replace(server.autodiscover, error=number))
+
+
+def _autodiscover_url(scenario: Scenario, scheme: str = "https", host: str | None = None) -> str:
+    return f"{scheme}://{host or scenario.names[-1].host}/autodiscover/autodiscover.xml"
+
+
+def _autodiscover_location(make: Callable[[Scenario], str]) -> Fault:
+    """HTTP 302, to whoever has signed in."""
+
+    def on_server(scenario: Scenario, server: Server) -> Scenario:
+        head = f"HTTP/1.1 302 Found\r\nLocation: {make(scenario)}\r\nServer: Microsoft-IIS/10.0\r\n"
+        answer = Raw(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        rule = Rule(_AUTODISCOVER, answer, signed_in=True)
+        return scenario.with_server(replace(server, rules=(rule, *server.rules)))
+
+    return _in_scenario_of_server(on_server)
+
+
+def _by_srv(scenario: Scenario, argument: str) -> Scenario:
+    """DNS has an SRV record for Autodiscover that leads to this host."""
+    name = _host(scenario, argument)
+    record = f"_autodiscover._tcp.{scenario.organisation.domain}"
+    return replace(scenario, services={**scenario.services, record: (name.host, 443)})
+
+
+def _by_http_redirect(scenario: Scenario, argument: str) -> Scenario:
+    """A plain http site at this host sends everybody to Autodiscover on the first name."""
+    name = _host(scenario, argument or scenario.names[-1].host)
+    return scenario.with_name(replace(name, http_redirect=_autodiscover_url(scenario, host=scenario.names[0].host)))
+
+
+def _mailbox_of_account(**changes: object) -> Fault:
+    def fault(scenario: Scenario, argument: str) -> Scenario:
+        _no_argument(scenario, argument)
+        name = scenario.account.name
+        own = scenario.mailbox(name) or Mailbox(name)
+        others = tuple(mailbox for mailbox in scenario.mailboxes.special if mailbox.name != own.name)
+        changed = replace(own, **changes)  # type: ignore[arg-type]
+        return replace(scenario, mailboxes=replace(scenario.mailboxes, special=(*others, changed)))
+
+    return fault
+
+
+def _account_locks(scenario: Scenario, argument: str) -> Scenario:
+    """So many wrong passwords in a row lock the test account; without a number, three."""
+    return replace(scenario, account=replace(scenario.account, locks_after=_number(scenario, argument, 3)))
+
+
+def _balances_per_request(scenario: Scenario, argument: str) -> Scenario:
+    """A proxy with the servers' certificate that sends each request of a client to the next server."""
+    scenario = _behind_proxy(lambda proxy: proxy)(scenario, argument)
+    return scenario.with_name(replace(_host(scenario, argument), balancing=Balancing.PER_REQUEST))
+
+
+def _proxy_withholds(*headers: str) -> Fault:
+    return _behind_proxy(lambda proxy: replace(proxy, withheld=(*proxy.withheld, *headers)))
+
+
+def _proxy_strips_cookies(scenario: Scenario, argument: str) -> Scenario:
+    scenario = _proxy_strips("Set-Cookie")(scenario, argument)
+    return _proxy_withholds("Cookie")(scenario, argument)
+
+
+def _proxy_answers_only(path: str, page: Page, *, methods: tuple[str, ...] = (), signed_in: bool = False) -> Fault:
+    rule = Rule(path, page, methods=methods, signed_in=signed_in)
+    return _behind_proxy(lambda proxy: replace(proxy, rules=(rule, *proxy.rules)))
+
+
+_AUTODISCOVER = "/autodiscover/autodiscover.xml"
+_RPC_VERBS = ("RPC_IN_DATA", "RPC_OUT_DATA")
+_ACCESS_DENIED = 0x80070005
+_LOGON_FAILED = 0x80040111
+_MAPI_HEADERS = ("X-RequestType", "X-RequestId", "X-ResponseCode", "X-ServerApplication", "X-ExpirationInfo")
+
 _MAPI_PROBE = "OutlookMapiHttpSelfTestProbe"
 _LOGON_PROBE = "OutlookMapiHttpDeepTestProbe"
 _RPC_PROBE = "OutlookRpcSelfTestProbe"
@@ -643,7 +768,85 @@ _MAPI_HEALTH = "/mapi/healthcheck.htm"
 _RPC_HEALTH = "/rpc/healthcheck.htm"
 _RPC_PROXY = "/rpc/rpcproxy.dll"
 
+_OF_ACCOUNT: dict[str, Fault] = {
+    # the account
+    "account-locks-after": _account_locks,
+    "account-mapi-disabled": _mailbox_of_account(mapi_enabled=False),
+    "account-mapi-http-off": _mailbox_of_account(mapi_http_enabled=False),
+    "account-mapi-http-on": _mailbox_of_account(mapi_http_enabled=True),
+    # signing in
+    "server-cannot-ask-domain": _on_server(lambda server: replace(server, asks_domain=False)),
+    "rpc-extended-protection-allow": _on_anywhere(lambda anywhere: replace(anywhere, extended_protection="Allow")),
+    "proxy-balances-per-request": _balances_per_request,
+    "proxy-asks-in-http-1-0": _behind_proxy(lambda proxy: replace(proxy, speaks_1_0=True)),
+    "proxy-withholds-authorization": _proxy_withholds("Authorization"),
+    # MAPI over HTTP
+    "mapi-ping-fails": _mapi(Trouble.RESPONSE_CODE, "PING", 1),
+    "mapi-connect-fails": _mapi(Trouble.RESPONSE_CODE, "Connect", 1),
+    "mapi-connect-fails-late": _mapi(Trouble.LATE_CODE, "Connect", 1),
+    "mapi-connect-refused": _mapi(Trouble.ERROR_CODE, "Connect", _ACCESS_DENIED),
+    "mapi-connect-status": _mapi(Trouble.STATUS_CODE, "Connect", 1),
+    "mapi-disconnect-fails": _mapi(Trouble.RESPONSE_CODE, "Disconnect", 1),
+    "mapi-bind-fails": _mapi(Trouble.RESPONSE_CODE, "Bind", 1),
+    "mapi-bind-fails-late": _mapi(Trouble.LATE_CODE, "Bind", 1),
+    "mapi-bind-refused": _mapi(Trouble.ERROR_CODE, "Bind", _LOGON_FAILED),
+    "mapi-bind-status": _mapi(Trouble.STATUS_CODE, "Bind", 1),
+    "mapi-unbind-fails": _mapi(Trouble.RESPONSE_CODE, "Unbind", 1),
+    "mapi-endpoint-disabled": _mapi(Trouble.RESPONSE_CODE, "*", 16),
+    "mapi-nspi-disabled": _mapi(Trouble.RESPONSE_CODE, "nspi/*", 16),
+    "mapi-pending": _mapi(Trouble.PENDING, "*", 3),
+    "mapi-answers-without-done": _mapi(Trouble.WITHOUT_DONE, "*"),
+    "mapi-answers-cut": _mapi(Trouble.CUT, "*"),
+    "mapi-sends-no-cookies": _mapi(Trouble.NO_COOKIES, "*"),
+    "mapi-forgets-sessions": _mapi(Trouble.FORGETS, "*"),
+    "mapi-back-end-refuses": _mapi(Trouble.BACK_END_REFUSES, "*"),
+    "mapi-back-end-down": _mapi(Trouble.PAGE, "*", page=Page.EXCHANGE_500),
+    "proxy-mapi-login-page-after-sign-in": _proxy_answers_only("/mapi", Page.LOGIN_PAGE, signed_in=True),
+    "proxy-strips-cookies": _proxy_strips_cookies,
+    "proxy-strips-mapi-headers": _proxy_strips(*_MAPI_HEADERS),
+    "proxy-withholds-mapi-headers": _proxy_withholds("X-*"),
+    # RPC over HTTP
+    "rpc-proxy-error": _numbered(lambda server, number: replace(server, rpc_error=number), 0x6BA),
+    "proxy-rpc-verbs-403": _proxy_answers_only("/rpc", Page.NGINX_403, methods=_RPC_VERBS),
+    "proxy-rpc-verbs-405": _proxy_answers_only("/rpc", Page.NGINX_405, methods=_RPC_VERBS),
+    "proxy-rpc-verbs-dropped": _proxy_answers_only("/rpc", Page.DROPPED, methods=_RPC_VERBS),
+    "proxy-rpc-503-after-sign-in": _proxy_answers_only("/rpc", Page.HAPROXY_503, signed_in=True),
+    # Autodiscover
+    "autodiscover-basic-only": _autodiscover(lambda _, own: replace(own, methods=("Basic",))),
+    "autodiscover-lacks-mapi-http": _autodiscover(lambda _, own: replace(own, tells_mapi_http=False)),
+    "autodiscover-tells-expr-beside": _autodiscover(lambda _, own: replace(own, tells_expr_beside=True)),
+    "autodiscover-tells-other-host": _autodiscover(
+        lambda scenario, own: replace(own, host=f"old.{scenario.organisation.domain}")
+    ),
+    "autodiscover-tells-http": _autodiscover(lambda _, own: replace(own, scheme="http")),
+    "autodiscover-tells-other-path": _autodiscover(lambda _, own: replace(own, path="/mapi2")),
+    "autodiscover-tells-no-mailbox": _autodiscover(lambda _, own: replace(own, with_mailbox_id=False)),
+    "autodiscover-error": _numbered(_autodiscover_error, 600),
+    "autodiscover-knows-nobody": _autodiscover(lambda _, own: replace(own, error=500)),
+    "autodiscover-login-page-after-sign-in": _inside("/autodiscover", Page.LOGIN_PAGE),
+    "autodiscover-redirects-to-http": _autodiscover_location(lambda scenario: _autodiscover_url(scenario, "http")),
+    "autodiscover-redirects-elsewhere": _autodiscover_location(
+        lambda scenario: _autodiscover_url(scenario, host=f"elsewhere.{scenario.organisation.domain}")
+    ),
+    "autodiscover-redirect-loop": _autodiscover_location(_autodiscover_url),
+    "autodiscover-redirect-url": _autodiscover(
+        lambda scenario, own: replace(own, redirect_url=_autodiscover_url(scenario, host=scenario.names[0].host))
+    ),
+    "autodiscover-redirect-url-to-http": _autodiscover(
+        lambda scenario, own: replace(own, redirect_url=_autodiscover_url(scenario, "http"))
+    ),
+    "autodiscover-redirect-url-loop": _autodiscover(
+        lambda scenario, own: replace(own, redirect_url=_autodiscover_url(scenario))
+    ),
+    "autodiscover-redirect-address": _autodiscover(
+        lambda scenario, own: replace(own, redirect_address=f"{scenario.account.name}@elsewhere.test")
+    ),
+    "autodiscover-by-srv": _by_srv,
+    "autodiscover-by-http-redirect": _by_http_redirect,
+}
+
 FAULTS: dict[str, Fault] = {
+    **_OF_ACCOUNT,
     # the organisation
     "mapi-http-off": _switch(False),
     "mapi-http-on": _switch(True),
@@ -730,7 +933,6 @@ FAULTS: dict[str, Fault] = {
     "mapi-extended-protection": _extended_protection("Require"),
     "mapi-extended-protection-allow": _extended_protection("Allow"),
     "rpc-extended-protection": _on_anywhere(lambda anywhere: replace(anywhere, extended_protection="Require")),
-    "rpc-extended-protection-allow": _on_anywhere(lambda anywhere: replace(anywhere, extended_protection="Allow")),
     "rpc-internal-hostname-missing": _on_anywhere(lambda anywhere: replace(anywhere, internal_hostname=None)),
     "rpc-client-method-not-offered": _on_anywhere(
         lambda anywhere: replace(anywhere, internal_client_authentication="Ntlm", authentication=("Basic", "Negotiate"))
@@ -850,5 +1052,5 @@ FAULTS: dict[str, Fault] = {
 }
 """Every fault by its name."""
 
-ACCOUNT_FAULTS = frozenset({"rpc-extended-protection-allow"})
+ACCOUNT_FAULTS = frozenset(_OF_ACCOUNT)
 """Those that matter to who signs in at a web site."""

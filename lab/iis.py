@@ -193,6 +193,7 @@ class _Connection:
             attempts=visitors.attempts,
             where=f"https {server.fqdn}{root}",
             before_ntlm=visitors.let_in_by_ntlm,
+            server=server.fqdn,
             asks_domain=server.asks_domain,
             seals=False,
         )

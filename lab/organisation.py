@@ -255,7 +255,7 @@ class _Web:
 
     async def start(self, authority: Authority) -> list[str]:
         """Start them; gives the entries of `resolve`."""
-        from lab.balancer import start_balancer
+        from lab.balancer import start_balancer, start_redirect
         from lab.dns import start_name_server, zone
         from lab.iis import start_site
 
@@ -281,7 +281,12 @@ class _Web:
             self._stops.append(listener.stop)
             if hosts.get(name.host.casefold()) is Resolution.ADDRESS:
                 resolve.append(f"{name.host}:443:127.0.0.1:{listener.port}")
-        name_server = await start_name_server(hosts)
+            if name.http_redirect is not None:
+                plain = start_redirect(lab.web_journal, name.host, name.http_redirect)
+                self._stops.append(plain.stop)
+                if hosts.get(name.host.casefold()) is Resolution.ADDRESS:
+                    resolve.append(f"{name.host}:80:127.0.0.1:{plain.port}")
+        name_server = await start_name_server(hosts, scenario.services)
         self._stops.append(name_server.stop)
         lab.nameserver = f"127.0.0.1:{name_server.port}"
         return resolve

@@ -172,6 +172,8 @@ def answer(page: Page | Raw, request: Request) -> Response:
             return _nginx(403, "Forbidden")
         case Page.NGINX_404:
             return _nginx(404, "Not Found")
+        case Page.NGINX_405:
+            return _nginx(405, "Not Allowed")
         case Page.HAPROXY_503:
             return _HAPROXY_503
         case Page.LOGIN_REDIRECT:

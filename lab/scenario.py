@@ -138,6 +138,7 @@ class Page(Enum):
     HTTPSYS_503 = "httpsys-503"  # the application pool is stopped
     NGINX_403 = "nginx-403"
     NGINX_404 = "nginx-404"
+    NGINX_405 = "nginx-405"
     HAPROXY_503 = "haproxy-503"
     LOGIN_REDIRECT = "login-redirect"
     LOGIN_PAGE = "login-page"  # 200 with a form

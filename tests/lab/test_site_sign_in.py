@@ -141,6 +141,8 @@ def test_the_file_of_accounts_is_there_only_for_who_needs_it() -> None:
             client.ask("GET", EMSMDB)
             assert os.environ.get("NTLM_USER_FILE") == before
             client.sign_in_as_account(lab, EMSMDB)
+            assert os.environ.get("NTLM_USER_FILE") == before
+            client.sign_in_as_account(lab, EMSMDB, scheme="Negotiate", protocol="negotiate")
         path = Path(os.environ["NTLM_USER_FILE"])
         assert path.exists()
     assert not path.exists()
