@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from checker.account import SignedIn, TestAccount
-from checker.answers import CmdletRunner, Network, Reason
+from checker.answers import CmdletRunner, Network, Reason, Target
 from checker.assembling import Sources, given_facts, run_request, selected_words
 from checker.debug_log import Both, DebugLog, open_debug_log
+from checker.facts.network import RPC_HEALTH, RPC_PROXY
 from checker.facts.run import GivenNames, MailboxScope, ServerSelection, TrustStore
+from checker.facts.urls import usable_host
 from checker.host import HostData
 from checker.network.live import LiveNetwork, NetworkSettings
 from checker.network.names import parse_nameserver, parse_resolve
@@ -149,6 +151,7 @@ class _Live:
         given = None if run.credential is None else _account(settings, run.credential, trust, resolve)
         self._account = None if given is None else LiveAccount(given)
         account: SignedIn = self._account or NoAccount()
+        self._keeps_probe = recorder is not None and not settings.server
         if recorder is not None:
             runner = recorder.runner(self.shell) if isinstance(self.shell, PowerShellSource) else runner
             network = recorder.network(network)
@@ -186,8 +189,23 @@ class _Live:
             asked=run.settings.server,
         )
 
+    async def _ask_for_others(self) -> None:
+        """A probe that is kept may be judged with what others know of the organisation: what only that makes a
+        question is asked, too."""
+        if not self._keeps_probe:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, self._ends - time.monotonic())):
+                targets = [Target(host) for name in self.sources.given_names.names if (host := usable_host(name))]
+                network = self.sources.network
+                await asyncio.gather(
+                    *(network.get(target, path) for target in targets for path in (RPC_PROXY, RPC_HEALTH))
+                )
+
     async def close(self, interrupted: bool) -> None:
         """Ends what is under way; the sessions only when there is time for it."""
+        if not interrupted:
+            await self._ask_for_others()
         if self._account is not None:
             await self._account.close()
         await self._network.close()

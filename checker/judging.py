@@ -78,7 +78,8 @@ def judge_views(
 
 
 def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
-    """The files that are meant: patterns are expanded (Windows' shells do not), a folder means what lies in it.
+    """The files that are meant: patterns are expanded (Windows' shells do not), a folder means what lies in it, but
+    the folder that the collector wrote is one thing.
 
     Raises:
         JudgingError: there is nothing of that name.
@@ -86,7 +87,9 @@ def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
     found: dict[Path, Path] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
-        if path.is_dir():
+        if path.is_dir() and _is_unpacked(path):
+            files = [path]
+        elif path.is_dir():
             inside = [file for file in sorted(path.rglob("*")) if file.suffix.casefold() in {".zip", *_EXPORTS}]
             if not inside:
                 raise JudgingError(f"The folder {pattern} holds no .zip, .xml or .clixml.")
@@ -104,11 +107,20 @@ def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
     return tuple(found.values())
 
 
+def _is_unpacked(folder: Path) -> bool:
+    from checker.collected import is_collected
+
+    return is_collected(folder)
+
+
 def _views(files: Sequence[Path], stack: ExitStack) -> tuple[SavedView, ...]:
     """Each file told by what is in it, not by its name."""
     views: list[SavedView] = []
     exports: list[Path] = []
     for file in files:
+        if file.is_dir():
+            views.append(_collected(file, stack))
+            continue
         try:
             zipped = is_zip(file)
         except OSError as error:

@@ -283,8 +283,11 @@ class _Unheld:
     def because(self, what: str) -> NotCollected:
         if self.stopped is not None:
             return self.stopped
-        why = f" ({'; '.join(self.narrowed)})" if self.narrowed else ""
-        return NotCollected(Reason.NOT_GIVEN, f"{self.name} does not hold {what}{why}; gather again with this version.")
+        if self.narrowed:
+            why = f": its run was narrowed ({'; '.join(self.narrowed)})."
+        else:
+            why = "; gather again with this version."
+        return NotCollected(Reason.NOT_GIVEN, f"{self.name} does not hold {what}{why}")
 
 
 class SnapshotRunner:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,7 +63,7 @@ ABOUT = About(
 class Pipeline:
     """Remote PowerShell in memory: messages by cmdlet, told to the tap and to `keep` as a session does."""
 
-    says: dict[str, Sequence[tuple[Stream, str]]]
+    says: Mapping[str, Sequence[tuple[Stream, str]]]
     sent: list[CmdletCall] = field(default_factory=list)
 
     async def run(
@@ -101,7 +101,7 @@ def snapshot(
     folder: Path,
     name: str = "org.mapiready.zip",
     *,
-    says: dict[str, Sequence[tuple[Stream, str]]] | None = None,
+    says: Mapping[str, Sequence[tuple[Stream, str]]] | None = None,
     network: Network | None = None,
     powershell: bool = True,
     **about: Any,
