@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from checker.errors import UserError
 from checker.output import OutputError, OutputPlan, plan_output, print_text, write_atomically, write_report
+from checker.render import diff
+from checker.results import ExitCode
 from checker.settings import SettingsError
-from reports import RenderOptions
+from reports import FORMATS, RenderOptions
+from tests.reports.samples import healthy_report, rich_report
 
 
 def test_where_each_format_goes(tmp_path: Path) -> None:
@@ -22,9 +26,94 @@ def test_where_each_format_goes(tmp_path: Path) -> None:
     assert plan_output(("terminal", "html", "json"), folder) == OutputPlan(
         ("terminal",), (("html", tmp_path / "mapiready-report.html"), ("json", tmp_path / "mapiready-report.json"))
     )
+    assert plan_output((), folder).files == (
+        ("html", tmp_path / "mapiready-report.html"),
+        ("json", tmp_path / "mapiready-report.json"),
+    )
     new = tmp_path / "reports"
     assert plan_output(("html",), f"{new}/").files == (("html", new / "mapiready-report.html"),)
     assert new.is_dir()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_goes_to_the_file_that_is_named_by_its_ending(tmp_path: Path, name: str) -> None:
+    file = tmp_path / f"contoso{FORMATS[name].suffix.upper()}"
+    assert plan_output((), str(file)) == OutputPlan((), ((name, file),))
+
+
+def test_every_format_has_a_file_of_its_own_in_a_folder(tmp_path: Path) -> None:
+    plan = plan_output(tuple(FORMATS), str(tmp_path))
+    assert plan.stdout == ("terminal",)
+    assert len({path for _, path in plan.files}) == len(plan.files) == len(FORMATS) - 1
+
+
+def test_bytes_are_refused_by_a_terminal_and_pass_through_a_pipe() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    with redirect_stdout(Terminal()), pytest.raises(SettingsError, match="--output FILE"):
+        plan_output(("xlsx",), None)
+    pipe = io.BytesIO()
+    console = io.TextIOWrapper(pipe, encoding="cp1252")
+    with redirect_stdout(console):
+        assert plan_output(("xlsx",), None) == OutputPlan(("xlsx",), ())
+        print_text(b"PK\r\n\xff")
+    assert pipe.getvalue() == b"PK\r\n\xff"
+    with redirect_stdout(io.StringIO()), pytest.raises(OutputError, match="--output FILE"):
+        print_text(b"PK")
+
+
+def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "report.xlsx"
+    write_report(OutputPlan((), (("xlsx", file),)), lambda _name, _options: b"PK\n\r\n", RenderOptions())
+    assert file.read_bytes() == b"PK\n\r\n"
+
+
+def test_csv_keeps_its_line_ends_and_its_mark(tmp_path: Path) -> None:
+    file = tmp_path / "report.csv"
+    write_report(OutputPlan((), (("csv", file),)), lambda _name, _options: "\ufeffa\r\n", RenderOptions())
+    assert file.read_bytes() == b"\xef\xbb\xbfa\r\n"
+
+
+def reports(folder: Path) -> tuple[str, str]:
+    from reports.json_report import render
+
+    good, bad = folder / "before.json", folder / "after.json"
+    good.write_text(render(healthy_report()), encoding="utf-8")
+    bad.write_text(render(rich_report()), encoding="utf-8")
+    return str(good), str(bad)
+
+
+def test_two_files_are_compared(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    good, bad = reports(tmp_path)
+    assert diff(good, bad, (), None) == (ExitCode.NOT_READY, ())
+    assert capfd.readouterr().out.startswith("WORSE   contoso.test\n")
+    assert diff(bad, bad, ("json",), "-") == (ExitCode.OK, ())
+    assert '"headline": "UNCHANGED"' in capfd.readouterr().out
+    assert diff(good, bad, (), str(tmp_path / "what.html")) == (ExitCode.NOT_READY, (tmp_path / "what.html",))
+    _, written = diff(good, bad, ("html", "json"), f"{tmp_path}/both/")
+    assert [path.name for path in written] == ["mapiready-diff.html", "mapiready-diff.json"]
+    assert '"got_worse": true' in written[1].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("files", "formats", "named"),
+    [
+        (("-", "-"), (), "Only one of the two reports"),
+        (("none.json", "after.json"), (), r"none\.json cannot be read"),
+        (("before.json", "after.json"), ("xlsx",), "--format must be one of terminal, html, json; 'xlsx' is not"),
+        (("before.json", "text.txt"), (), r"text\.txt: This is no report"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_sentence(
+    tmp_path: Path, files: tuple[str, str], formats: tuple[str, ...], named: str
+) -> None:
+    reports(tmp_path)
+    (tmp_path / "text.txt").write_text("no report", encoding="utf-8")
+    before, after = (file if file == "-" else str(tmp_path / file) for file in files)
+    with pytest.raises(UserError, match=named):
+        diff(before, after, formats, None)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +121,8 @@ def test_where_each_format_goes(tmp_path: Path) -> None:
     [
         (("html", "json"), None, "--output FOLDER"),
         ((), "report.docx", "--format"),
+        ((), "report.xml", "--format"),
+        (("docx",), None, "--format must be one of terminal"),
         (("html",), "none/such/report.html", "cannot be written"),
     ],
 )
