@@ -48,7 +48,6 @@ class Request:
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    version: str = "1.1"
 
     @property
     def path(self) -> str:
@@ -283,8 +282,7 @@ async def _head(connection: h11.Connection, reader: asyncio.StreamReader) -> Req
             connection.receive_data(await reader.read(_CHUNK))
         elif isinstance(event, h11.Request):
             headers = tuple((name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers)
-            version = event.http_version.decode("ascii")
-            return Request(event.method.decode("ascii"), event.target.decode("latin-1"), headers, b"", version)
+            return Request(event.method.decode("ascii"), event.target.decode("latin-1"), headers, b"")
         else:
             return None
 
