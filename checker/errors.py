@@ -7,6 +7,7 @@
       │    ├─ TrustError            --ca-file                                 (checker.network.trust)
       │    ├─ LabError              a scenario or fault of the lab            (checker.demo)
       │    ├─ ComparisonError       reports of different organisations        (checker.comparing)
+      │    ├─ ExportsError          exports that cannot be judged             (checker.exports)
       │    ├─ ViewsError            reports that are no views of one thing    (checker.views)
       │    └─ ReportFileError       a report file that cannot be read         (reports.json_report)
       ├─ DeclarationError           a check or fact that is declared wrongly  (checker.declare): exit code 4

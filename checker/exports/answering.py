@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from checker.answers import (
     NOT_GIVEN_ERROR,
@@ -40,6 +41,8 @@ OF_ONE_SERVER = {
 }
 """The cmdlets that answer for one server, with the parameter that names it."""
 
+_NAMING = ("Server", "Identity")
+_SCOPE = "IgnoreDefaultScope"
 _ACCOUNT = "AlternateServiceAccountConfiguration"
 _NAMES = {
     "Get-ClientAccessService": ("Name", "Identity"),
@@ -124,7 +127,7 @@ class ExportRunner:
         cmdlet = "Get-ClientAccessService" if call.name == "Get-ClientAccessServer" else call.name
         exported = self._exported.get(cmdlet, ())
         if not exported:
-            return _not_given(call)
+            return _none_given(call)
         named = parameters.get("server", parameters.get("identity"))
         errors: tuple[CmdletError, ...] = ()
         if cmdlet in DIRECTORIES:
@@ -213,11 +216,11 @@ def _is_a(value: PSObject, wanted: str) -> bool:
 
 
 def _not_given(call: CmdletCall) -> NotCollected:
-    named = [(name, value) for name, value in call.parameters if name in ("Server", "Identity")]
+    named = [(name, value) for name, value in call.parameters if name in _NAMING]
     of = f" of {named[0][1]}" if named else ""
     if call.name in DIRECTORIES and named:
         of += " with what IIS holds (without -ADPropertiesOnly)"
-    command = str(CmdletCall(call.name, tuple(pair for pair in call.parameters if pair[0] != "IgnoreDefaultScope")))
+    command = str(CmdletCall(call.name, tuple(pair for pair in call.parameters if pair[0] != _SCOPE)))
     return NotCollected(
         Reason.NOT_GIVEN,
         f"No export of {call.name}{of} was given; add one, made in the Exchange Management Shell:"
@@ -225,15 +228,27 @@ def _not_given(call: CmdletCall) -> NotCollected:
     )
 
 
+def _none_given(call: CmdletCall) -> NotCollected:
+    """There is no export of the cmdlet whatsoever: one sentence for all servers, so that it is told once."""
+    named = "".join(f" -{name} NAME" for name, _ in call.parameters if name in _NAMING)
+    given = CmdletCall(call.name, tuple(pair for pair in call.parameters if pair[0] not in (*_NAMING, _SCOPE)))
+    file = f"{call.name}-NAME.xml for each server" if named else f"{call.name}.xml"
+    return NotCollected(
+        Reason.NOT_GIVEN,
+        f"No export of {call.name} was given; add one, made in the Exchange Management Shell:"
+        f" {given}{named} | Export-Clixml {file}.",
+    )
+
+
 def _answer(
     call: CmdletCall, exported: Sequence[Exported], errors: tuple[CmdletError, ...], keep: Keep | None
 ) -> CmdletAnswer:
     ran = next((name for one in exported if (name := said(member(one.value, "PSComputerName"))) is not None), None)
-    sources = list(dict.fromkeys(one.source for one in exported))
+    source = Path(exported[0].source).name if exported else "its export"
     objects = (one.value for one in exported)
     return CmdletAnswer(
         call=call,
-        server=ran or f"a server that {sources[0] if sources else 'its export'} does not name",
+        server=ran or f"a server that {source} does not name",
         objects=tuple(objects if keep is None else (keep(value) for value in objects)),
         errors=errors,
         warnings=(),
