@@ -66,6 +66,7 @@ _GRACE = 3.0
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+={0,2}")
 _INSTEAD = "give the test account a password (--account-password-file)"
 _TURNS_TO_CLOSE = 4
+_OF_THE_ACCOUNT = frozenset({Obstacle.WRONG, Obstacle.EXPIRED, Obstacle.LOCKED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class LiveAccount:
         self._tickets = Tickets(settings.user, settings.password)
         self._no_kerberos: NotCollected | None = None
         self._asked_kdc = False
+        self._kdc = asyncio.Lock()
         self._straight: set[Target] = set()
         self._proving: asyncio.Task[AccountProof] | None = None
         self._answers: dict[Hashable, asyncio.Task[Any]] = {}
@@ -219,29 +221,33 @@ class LiveAccount:
         return self._standing.now
 
     async def _ask_kdc(self, host: str | None) -> None:
-        """Once in a run; the caller holds the lock, since a password is put to the test."""
-        if self._asked_kdc or self._settings.token is not None:
-            return
-        self._asked_kdc = True
-        if not self._tickets.possible:
-            self._no_kerberos = self._why_no_kerberos()
-            return
-        user = self._settings.user
-        by = (principal_of(user or "") or "").rpartition("@")[2] or "the domain"
+        """Puts the credential to the KDC's test, once in a run. Who asks holds the lock of an unproven password."""
+        async with self._kdc:
+            if self._asked_kdc or self._settings.token is not None:
+                return
+            if not self._tickets.possible:
+                self._asked_kdc = True
+                self._no_kerberos = self._why_no_kerberos()
+                return
+            await self._test_by_kdc(host)
+
+    async def _test_by_kdc(self, host: str | None) -> None:
+        by = (principal_of(self._settings.user or "") or "").rpartition("@")[2] or "the domain"
         try:
-            await self._aside("the KDC", lambda: self._tickets.obtain(host))
+            realm = await self._aside("the KDC", lambda: self._tickets.obtain(host))
         except TimeoutError:
+            # Whether it has the password is not known.
             self._standing.sending()
             self._standing.settle()
             self._no_kerberos = self._hindered(by, Obstacle.NO_KDC)
         except Exception as error:  # noqa: BLE001 - of krb5, gssapi, pyspnego or SSPI, told by their codes
             self._no_kerberos = self._refused_by_kdc(error, host or by, by)
         else:
-            if self._settings.password is None:
-                self._standing.good(Proof.KDC, by)
-            elif host is not None or self._tickets.holds:
-                self._standing.sending()
-                self._standing.good(Proof.KDC, by)
+            if realm is None:
+                return
+            self._standing.sending()
+            self._standing.good(Proof.KDC, realm)
+        self._asked_kdc = True
 
     def _refused_by_kdc(self, error: Exception, server: str, by: str) -> NotCollected | None:
         known = known_obstacle(chain_of(error))
@@ -254,8 +260,7 @@ class LiveAccount:
                 words = known.words(self._settings.who, server, _INSTEAD)
                 self._standing.rejected(f"The test account is not let in: {words}.", by)
             case Obstacle.NO_SPN:  # the KDC looked at the credential before it looked for the service
-                if password:
-                    self._standing.sending()
+                self._standing.sending()
                 self._standing.good(Proof.KDC, by)
                 return None
         return problem
@@ -266,9 +271,8 @@ class LiveAccount:
             if known is not None
             else "the sign-in broke off on this side. Check clock, DNS and Kerberos configuration of this machine"
         )
-        failed = known in (Obstacle.WRONG, Obstacle.EXPIRED, Obstacle.LOCKED)
         return NotCollected(
-            Reason.SIGN_IN_FAILED if failed else Reason.SIGN_IN_UNAVAILABLE,
+            Reason.SIGN_IN_FAILED if known in _OF_THE_ACCOUNT else Reason.SIGN_IN_UNAVAILABLE,
             f"{server} cannot be signed in to by Kerberos: {words}.",
         )
 
@@ -295,6 +299,7 @@ class LiveAccount:
     ) -> tuple[ContextProxy, bytes] | NotCollected | None:
         """What Negotiate has to do with at a host; None is NTLM."""
         password = self._settings.password is not None
+        await self._ask_kdc(host)
         if self._no_kerberos is not None:
             return None if password else self._no_kerberos
         try:
@@ -302,7 +307,9 @@ class LiveAccount:
         except TimeoutError:
             return None if password else self._hindered(host, Obstacle.NO_KDC)
         except Exception as error:  # noqa: BLE001 - as above
-            return None if password else self._hindered(host, known_obstacle(chain_of(error)))
+            known = known_obstacle(chain_of(error))
+            falls_to_ntlm = password and known not in _OF_THE_ACCOUNT
+            return None if falls_to_ntlm else self._hindered(host, known)
 
     # --- signing in ---------------------------------------------------------------------------------------------------
 

@@ -55,24 +55,25 @@ class Tickets:
             return False
         return self._password is None or sys.platform == "win32" or principal_of(self._user or "") is not None
 
-    @property
-    def holds(self) -> bool:
-        """Whether there are tickets."""
-        return self._name is not None
+    def obtain(self, host: str | None) -> str | None:
+        """Puts the credential to the KDC's test and gives the realm; None when that takes a host, and there is none.
 
-    def obtain(self, host: str | None) -> None:
-        """Puts the credential to the KDC's test, where that was not done yet.
+        With a host, that of a ticket, too.
 
         Raises:
             Exception: of krb5, gssapi, pyspnego or SSPI; see `checker.obstacles`.
         """
         if sys.platform == "win32":
-            if host is not None:
-                self._probe(host, None)
-        elif self._password is None:
-            self._of_the_user()
-        else:
-            self._by_password(self._user or "", self._password)
+            if host is None:
+                return None
+            self._probe(host, None)
+            return (principal_of(self._user or "") or "").rpartition("@")[2] or "the domain"
+        if self._password is not None:
+            return self._by_password(self._user or "", self._password)
+        realm = self._of_the_user()
+        if host is not None:
+            self._probe(host, None)
+        return realm
 
     def context(self, host: str, bindings: GssChannelBindings | None) -> tuple[ContextProxy, bytes]:
         """A context that signs in to HTTP/host by Kerberos, within SPNEGO, and its first token.
@@ -115,16 +116,18 @@ class Tickets:
             self.obtain(None)
         return {"username": spnego.KerberosCCache(self._name or "")}
 
-    def _of_the_user(self) -> None:
+    def _of_the_user(self) -> str:
         import krb5
         import spnego
 
-        name = krb5.cc_default_name(krb5.init_context()).decode()
+        context = krb5.init_context()
+        name = krb5.cc_default_name(context).decode()
         # Reads the cache, and so says what is wrong with it.
         spnego.client(spnego.KerberosCCache(name), hostname="localhost", service=SERVICE, protocol="kerberos")
         self._name = name
+        return _realm(krb5.cc_get_principal(context, krb5.cc_resolve(context, name.encode())))
 
-    def _by_password(self, user: str, password: Secret) -> None:
+    def _by_password(self, user: str, password: Secret) -> str:
         import krb5
 
         context = krb5.init_context()
@@ -137,3 +140,9 @@ class Tickets:
         krb5.cc_store_cred(context, cache, given)
         self._cache = cache
         self._name = f"MEMORY:{(cache.name or b'').decode()}"
+        return _realm(principal)
+
+
+def _realm(principal: Any) -> str:
+    """Of a principal of krb5's."""
+    return (principal.name or b"").decode("utf-8", "replace").rpartition("@")[2] or "the domain"

@@ -31,6 +31,7 @@ def verifying(trust: TrustStore) -> ssl.SSLContext:
 
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.hostname_checks_common_name = False  # a name in the subject alone is none (RFC 9525)
     for root in trust.roots:
         with suppress(ssl.SSLError):  # one that OpenSSL cannot read vouches for nobody
             context.load_verify_locations(cadata=root)

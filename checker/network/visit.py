@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import httpx
+
 from checker import __version__
 from checker.account import SignedAnswer, SignInScheme, Step, Timed
 from checker.answers import Attempt, HttpAnswer, Layer, NotCollected, Reason, Resolved, Target
@@ -126,6 +128,8 @@ class Visit:
 
     async def sign_in(self, request: Request) -> SignedAnswer | NotCollected:
         """The first request. NotCollected says that nothing could be sent, the credential least of all."""
+        if not request.path.startswith("/"):
+            return _no_path(self._target)
         first = await self._connect(request)
         if isinstance(first, NotCollected):
             return first
@@ -209,7 +213,7 @@ class Visit:
             answer = await self._leg(request, bearer)
             if isinstance(answer, HttpAnswer) or self._channel.stage is Stage.HTTP:
                 return answer, time.monotonic() - begun - self._channel.connecting - self._channel.shaking
-            if answer.layer is Layer.TRUST:
+            if answer.layer is None or answer.layer is Layer.TRUST:
                 return answer
             attempts.append(Attempt(written, answer))
         return worst(self._target, attempts)
@@ -231,6 +235,8 @@ class Visit:
                     answer = await channel.send(
                         request.method, request.path, _headers(request.headers, authorization), request.body
                     )
+        except httpx.InvalidURL:
+            return _no_path(self._target)
         except ssl.SSLCertVerificationError as error:
             return untrusted(error, self._target.host, where)
         except (BadAnswerError, OSError) as error:
@@ -386,6 +392,10 @@ class Visit:
 
     def _clean(self, answer: HttpAnswer) -> HttpAnswer:
         return clean(answer, self._secrets)
+
+
+def _no_path(target: Target) -> NotCollected:
+    return NotCollected(Reason.MALFORMED, f"{shown(target)} was not asked: what it was to be asked for is no path.")
 
 
 def _headers(given: tuple[tuple[str, str], ...], authorization: str | None) -> tuple[tuple[str, str], ...]:

@@ -73,6 +73,7 @@ class Site:
     closes: frozenset[str] = frozenset()
     forgets: bool = False
     each_time: bool = False
+    user: str = USER
     password: str = PASSWORD
     legs: list[Leg] = field(default_factory=list)
     connections: int = 0
@@ -131,7 +132,7 @@ class Site:
         except BinasciiError:
             return None, b""
         if leg.scheme == "Basic":
-            leg.outcome = "in" if sent.decode() == f"{USER}:{self.password}" else "refused"
+            leg.outcome = "in" if sent.decode() == f"{self.user}:{self.password}" else "refused"
             return None, b""
         if context is None:
             bindings = GssChannelBindings(application_data=self.bindings) if self.bindings else None

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import socket
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
 
 from checker.account import (
     MapiConversation,
@@ -25,12 +29,14 @@ from checker.account import (
     SignInScheme,
     Step,
 )
-from checker.answers import HttpAnswer, Layer, NotCollected, Reason, Target
+from checker.answers import HttpAnswer, Layer, NotCollected, Reason, Resolved, Target
+from checker.network.cleaning import clean
 from checker.network.signed_in import LiveAccount, schemes_of_credential
-from checker.network.verified import end_point
+from checker.network.verified import end_point, verifying
+from checker.network.visit import Credential, Request, Visit
 from checker.secrets import Secret
-from tests.factories_network import DAY, HOST, issue
-from tests.network.peers import Handler, Peer, head, peer
+from tests.factories_network import DAY, HOST, issue, trust
+from tests.network.peers import Handler, Peer, head, peer, server_tls
 from tests.network.signing import (
     NAME,
     PASSWORD,
@@ -57,7 +63,11 @@ NOT_LOCKED = "not locked"
 
 @pytest.fixture(autouse=True)
 def ntlm_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyspnego's acceptor knows the account, and there is no realm, whatever this machine is set to."""
     monkeypatch.setenv("NTLM_USER_FILE", str(accounts(tmp_path)))
+    no_realm = tmp_path / "krb5.conf"
+    no_realm.write_text("[libdefaults]\ndns_lookup_kdc = false\ndns_lookup_realm = false\n", encoding="utf-8")
+    monkeypatch.setenv("KRB5_CONFIG", str(no_realm))
 
 
 def run(handler: Handler, folder: Path, ask: Callable[[LiveAccount], Awaitable[T]], **changes: Any) -> T:
@@ -509,6 +519,69 @@ def test_a_name_without_an_address(tmp_path: Path) -> None:
     assert answer.layer is Layer.RESOLVE
 
 
+@pytest.mark.parametrize("path", ["@evil.test/", "", "//evil.test\r\nX: 1", "/a\r\nX: 1", "https://evil.test/"])
+def test_what_is_no_path_is_not_asked_for(tmp_path: Path, path: str) -> None:
+    site = Site(schemes=("Basic",))
+    found = run(site, tmp_path, lambda live: live.autodiscover(NAME, path, USER, SignInScheme.BASIC))
+    assert isinstance(found, NotCollected)
+    assert (found.reason, site.legs) == (Reason.MALFORMED, [])
+
+
+def test_the_address_that_takes_connections_is_signed_in_to(tmp_path: Path) -> None:
+    site = Site()
+
+    async def all_of_it() -> None:
+        async with peer(site, server_tls(tmp_path, server_certificate())) as here:
+            resolved = Resolved(NAME, (f"127.0.0.1#{_closed()}", f"127.0.0.1#{here.port}"), given=True, seconds=0.0)
+            visit = Visit(
+                NAME,
+                SignInScheme.NTLM,
+                Credential(USER, Secret(PASSWORD), None, _no_kerberos, lambda: None),
+                resolved=resolved,
+                tls=verifying(trust()),
+                seconds=5.0,
+                limit=65536,
+            )
+            async with visit:
+                answer = signed(await visit.sign_in(Request("GET", "/rpc/rpcproxy.dll")))
+            assert (answer.is_in, answer.connections) == (True, 1)
+            assert isinstance(answer.answer, HttpAnswer)
+            assert answer.answer.address == f"127.0.0.1#{here.port}"
+
+    asyncio.run(all_of_it())
+
+
+async def _no_kerberos(_host: str, _bindings: object) -> None:
+    return None
+
+
+def _closed() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+def test_no_more_than_so_many_at_one_host(tmp_path: Path) -> None:
+    now, most = [0], [0]
+    site = Site(schemes=("Basic",))
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        now[0] += 1
+        most[0] = max(most[0], now[0])
+        try:
+            await site(reader, writer)
+        finally:
+            now[0] -= 1
+
+    async def ask(live: LiveAccount) -> None:
+        assert (await live.prove((STRAIGHT,), (SignInScheme.BASIC,))).proof is Proof.SERVER
+        turns = (Target(HOST, turn=turn) for turn in range(8))
+        await asyncio.gather(*(live.sign_in(target, SignInAt.RPC, SignInScheme.BASIC) for target in turns))
+
+    run(handler, tmp_path, ask, at_once_per_host=2)
+    assert most[0] <= 2
+
+
 # --- secrets ----------------------------------------------------------------------------------------------------------
 
 
@@ -562,6 +635,36 @@ def test_challenges_keep_their_parameters(tmp_path: Path) -> None:
     answer = signed(sign_in(site, tmp_path, SignInScheme.NEGOTIATE))
     assert isinstance(answer.answer, HttpAnswer)
     assert answer.answer.all("www-authenticate") == (offered, 'Basic realm="mail"')
+
+
+SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="*"), min_size=4, max_size=30)
+
+
+@given(
+    secret=SECRETS,
+    before=st.text(max_size=20),
+    cookie=st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20),
+    scheme=st.sampled_from(["Negotiate", "NTLM", "Bearer"]),
+    token=st.binary(min_size=6, max_size=60),
+)
+def test_whatever_comes_back_holds_no_secret(secret: str, before: str, cookie: str, scheme: str, token: bytes) -> None:
+    encoded = b64encode(token).decode()
+    headers = (
+        ("set-cookie", f"{before}={cookie}; path=/"),
+        ("www-authenticate", f"{scheme} {encoded}"),
+        ("www-authenticate", f'Basic realm="x", {scheme} {encoded}, NTLM'),
+        ("x-any", f"{before}{secret}"),
+    )
+    body = (before + secret).encode("utf-8", "replace")
+    answer = HttpAnswer(
+        NAME, "GET", "/", "127.0.0.1", 401, secret, "HTTP/1.1", headers, body, truncated=False, seconds=0
+    )
+    cleaned = clean(answer, [secret])
+    assert secret not in cleaned.reason
+    assert cleaned.headers[1] == ("www-authenticate", scheme)
+    assert encoded not in cleaned.headers[2][1]
+    assert cleaned.headers[0][1].endswith("=…")
+    assert secret.encode() not in cleaned.body
 
 
 # --- MAPI over HTTP ---------------------------------------------------------------------------------------------------

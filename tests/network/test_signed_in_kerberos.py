@@ -257,3 +257,35 @@ def test_a_kdc_that_cannot_be_reached_with_a_ticket(
     kerberos.kinit("audit")
     _unreachable(kerberos, tmp_path, monkeypatch)
     assert "KDC" in _hindered(Site(), tmp_path).sentence
+
+
+def test_a_service_whose_account_has_another_key_refuses_what_the_kdc_gave(kerberos: Kdc, tmp_path: Path) -> None:
+    host = "legacy.contoso.test"
+    kerberos.handle.addprinc(f"HTTP/{host}@{kerberos.realm}")  # its key is in no keytab
+    kerberos.kinit("audit")
+    site = Site(schemes=("Negotiate",))
+
+    async def all_of_it() -> None:
+        tls = server_tls(tmp_path, server_certificate(names=(host,)))
+        async with peer(site, tls) as here, account({host: here.port}, **TICKET) as live:
+            assert (await live.prove((Target(host),), (NEGOTIATE,))).by == "CONTOSO.TEST"
+            answer = await live.sign_in(Target(host), SignInAt.MAILBOX, NEGOTIATE)
+            assert isinstance(answer, SignedAnswer)
+            assert (answer.completed, answer.mechanism, answer.is_in) == (True, "Kerberos", False)
+            assert (await live.prove((), ())).proof is Proof.KDC
+
+    asyncio.run(all_of_it())
+    assert site.outcomes == ["challenged", "refused"]
+
+
+def test_a_password_that_a_server_has_proven_goes_to_the_kdc_once(kerberos: Kdc, tmp_path: Path) -> None:
+    site = Site(schemes=("Negotiate", "Basic"), password=kerberos.passwords["audit"], user=AUDIT)
+
+    async def ask(live: LiveAccount) -> None:
+        proof = await live.prove((STRAIGHT,), (SignInScheme.BASIC,))
+        assert (proof.proof, proof.attempts) == (Proof.SERVER, 1)
+        answers = await asyncio.gather(*(live.sign_in(NAME, at, NEGOTIATE) for at in SignInAt))
+        assert {answer.mechanism for answer in answers if isinstance(answer, SignedAnswer)} == {"Kerberos"}
+        assert (await live.prove((), ())).attempts == 2
+
+    run(site, tmp_path, ask, **by_password(kerberos))
