@@ -8,6 +8,7 @@ __all__ = [
     "authentications",
     "check_ids",
     "checks_and_categories",
+    "comparison_formats",
     "fail_on",
     "faults",
     "formats",
@@ -57,6 +58,12 @@ def _formats() -> Iterable[str]:
     return FORMATS
 
 
+def _comparison_formats() -> Iterable[str]:
+    from reports.comparison import COMPARISON_FORMATS
+
+    return COMPARISON_FORMATS
+
+
 def _authentications() -> Iterable[str]:
     from checker.settings import Authentication
 
@@ -96,6 +103,7 @@ def _mailbox_modes() -> Iterable[str]:
 authentications = _offered(_authentications)
 check_ids = _offered(_check_ids)
 checks_and_categories = _offered(_checks_and_categories)
+comparison_formats = _offered(_comparison_formats)
 fail_on = _offered(_fail_on)
 faults = _offered(_faults)
 formats = _offered(_formats)

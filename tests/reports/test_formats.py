@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -508,3 +509,13 @@ def test_what_is_shown_is_visible() -> None:
         hidden = {sign for sign in shown if is_hidden(sign)} - set("\r\n\ufeff")
         assert not hidden, name
         assert "<U+202E>" in shown.replace("&lt;", "<").replace("&gt;", ">").replace("\\", "")
+
+
+def test_the_page_on_formats_names_each_of_them_and_every_metric() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    for name, form in FORMATS.items():
+        assert f"| `{name}` | `{form.suffix}` |" in page
+    for metric in {name for name, _ in samples(rich_report())}:
+        assert f"`{metric}`" in page
+    for key in objects(text("clixml", rich_report()))[0]:
+        assert key in page
