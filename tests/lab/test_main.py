@@ -1,6 +1,9 @@
 """`python -m lab` as another program meets it: where it is, then what it was asked."""
 
+import base64
+import http.client
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -42,6 +45,27 @@ def test_it_says_where_it_is_and_at_the_end_what_it_was_asked() -> None:
     assert process.returncode == 0
     assert errors == ""
     assert not Path(where["ca_file"]).exists()
+
+
+def test_a_lab_of_today_lets_its_account_in_by_a_verified_certificate() -> None:
+    with run("--today", "--fault", "mapi-offers-basic:EX01") as process:
+        assert process.stdout is not None
+        where = json.loads(process.stdout.readline())
+        account = where["account"]
+        assert account["address"] == "user1@contoso.test"
+        port = int(next(entry.rpartition(":")[2] for entry in where["resolve"] if entry.startswith("mail.")))
+        context = create_default_context(cafile=where["ca_file"])
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname="mail.contoso.test") as wrapped,
+        ):
+            connection = http.client.HTTPConnection("mail.contoso.test")
+            connection.sock = wrapped
+            right = base64.b64encode(f"{account['user']}:{account['password']}".encode()).decode()
+            connection.request("GET", "/mapi/emsmdb/", headers={"Authorization": f"Basic {right}"})
+            assert connection.getresponse().status == 200
+        process.communicate("", timeout=30)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("words", [("--scenario", "none"), ("--fault", "none")])

@@ -246,3 +246,14 @@ def test_autodiscover_has_schemes_of_its_own() -> None:
     with lab_today() as lab, Client(lab, AUTODISCOVER) as client:
         answer = client.ask("GET", "/autodiscover/autodiscover.xml", basic(lab.account.address, lab.account.password))
         assert answer.status == 200
+
+
+def test_2010_lets_in_too_but_knows_nothing_of_mapi_over_http() -> None:
+    with lab_today("mapi-http-on", scenario="mixed") as lab:
+        right = basic(lab.account.user, lab.account.password)
+        with Client(lab, "old10.litware.test", host="mail.litware.test") as client:
+            assert client.ask("GET", RPC).every("WWW-Authenticate") == ['Basic realm="mail.litware.test"', "NTLM"]
+            assert client.ask("GET", RPC, right).status == 200
+            assert client.ask("GET", EMSMDB, right).status == 404
+            assert client.sign_in_as_account(lab, RPC).status == 200
+            assert client.sign_in_as_account(lab, RPC, scheme="Negotiate").status == 401

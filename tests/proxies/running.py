@@ -50,6 +50,7 @@ defaults
     timeout client 30s
     timeout server 30s
 """
+_BY_CLIENT = ("balance source", "option http-keep-alive", "option prefer-last-server")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ def nginx(front: Front, locations: str) -> Iterator[int]:
 
 
 @contextmanager
-def haproxy(front: Front, rules: str = "", *, mode: str = "http") -> Iterator[int]:
+def haproxy(
+    front: Front, rules: str = "", *, mode: str = "http", balancing: Sequence[str] = _BY_CLIENT
+) -> Iterator[int]:
     """Runs HAProxy with these rules in its front end; gives its port. In mode tcp it passes TLS on."""
     with _listening() as listener:
         ends_tls = mode == "http"
@@ -101,8 +104,8 @@ def haproxy(front: Front, rules: str = "", *, mode: str = "http") -> Iterator[in
         to = " ssl verify none" if ends_tls else ""
         lines = [_BEGINNING_OF_HAPROXY.format(mode=mode), "frontend https", f"    {listens}"]
         lines += [f"    {line.strip()}" for line in rules.strip().splitlines()]
-        lines += ["    default_backend exchange", "backend exchange", "    balance source"]
-        lines += ["    option http-keep-alive", "    option prefer-last-server"] if ends_tls else []
+        lines += ["    default_backend exchange", "backend exchange"]
+        lines += [f"    {line}" for line in balancing if ends_tls or line.startswith("balance")]
         lines += [f"    server {name} 127.0.0.1:{port}{to}" for name, port in front.servers]
         config = front.folder / "haproxy.cfg"
         config.write_text("\n".join([*lines, ""]), encoding="ascii")
