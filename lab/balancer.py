@@ -119,13 +119,18 @@ def _start_proxy(
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner = _Inner(choose, name.host, proxy, each_request=name.balancing is Balancing.PER_REQUEST)
 
+        signed_in = False
+
         async def handle(request: Request) -> Response:
+            nonlocal signed_in
             for rule in proxy.rules:
                 if concerns(rule, request):
                     return answer(rule.page, request)
             response = await inner.ask(request)
-            if response is not DROPPED and response.status != 401 and request.first("authorization") is not None:
-                for rule in proxy.rules:
+            if response is not DROPPED and response.status != 401:
+                # A sign-in is shown once; what follows on its connection needs to show nothing.
+                signed_in |= request.first("authorization") is not None
+                for rule in proxy.rules if signed_in else ():
                     if concerns(rule, request, signed_in=True):
                         return answer(rule.page, request)
             return _changed(proxy, request, response)

@@ -343,9 +343,10 @@ def test_a_fault_of_a_proxy(fault: str, differs: dict[str, str]) -> None:
 def test_a_login_page_in_place_of_an_answer() -> None:
     with lab_today("proxy-mapi-login-page-after-sign-in") as lab, Client(lab, MAIL) as client:
         assert client.ask("GET", EMSMDB).status == 401
-        answer = client.sign_in_as_account(lab, EMSMDB, method="POST", headers=headers("PING"))
-        assert answer.status == 200
-        assert b'type="password"' in answer.body
+        first = client.sign_in_as_account(lab, EMSMDB, method="POST", headers=headers("PING"))
+        for answer in (first, post(client, EMSMDB, "PING")):
+            assert answer.status == 200
+            assert b'type="password"' in answer.body
 
 
 def test_answers_that_do_not_end() -> None:
