@@ -198,6 +198,8 @@ def parse(text: str) -> Report:
             f"The report has schema_version {version}; this mapiready reads {SCHEMA_VERSION}. "
             "Use the version of mapiready that wrote it, or a newer one."
         )
+    if root.get("kind") == "comparison":
+        raise ReportFileError("This is no report but what changed between two: give the .json of an audit.")
     counts = root.child("counts")
     return Report(
         organisation=root.child("organisation").optional(_Place.string),
@@ -241,6 +243,10 @@ class _Place:
         if key not in self.value:
             raise ReportFileError(f"The report cannot be read: {path} is missing.")
         return _Place(self.value[key], path)
+
+    def get(self, key: str) -> object:
+        """The value of a key that need not be there."""
+        return self.value.get(key) if isinstance(self.value, dict) else None
 
     def each(self, read: Callable[[_Place], _T]) -> tuple[_T, ...]:
         if not isinstance(self.value, list):

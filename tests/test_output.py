@@ -104,12 +104,13 @@ def test_two_files_are_compared(tmp_path: Path, capfd: pytest.CaptureFixture[str
         (("none.json", "after.json"), (), r"none\.json cannot be read"),
         (("before.json", "after.json"), ("xlsx",), "--format must be one of terminal, html, json; 'xlsx' is not"),
         (("before.json", "text.txt"), (), r"text\.txt: This is no report"),
+        (("before.json", "changes.json"), (), r"changes\.json: This is no report but what changed"),
     ],
 )
 def test_what_cannot_be_compared_is_one_sentence(
     tmp_path: Path, files: tuple[str, str], formats: tuple[str, ...], named: str
 ) -> None:
-    reports(tmp_path)
+    diff(*reports(tmp_path), (), str(tmp_path / "changes.json"))
     (tmp_path / "text.txt").write_text("no report", encoding="utf-8")
     before, after = (file if file == "-" else str(tmp_path / file) for file in files)
     with pytest.raises(UserError, match=named):
