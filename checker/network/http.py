@@ -116,8 +116,9 @@ class Channel:
         self._limit = limit
         self._backend = _Backend(address, address_port)
         self._transport = _Transport(self._backend, tls, keep=keep)
+        self.status: int | None = None
         self.head: tuple[tuple[str, str], ...] = ()
-        """The headers of the last answer, also of one that never ended."""
+        """Status and headers of the last answer, also of one that never ended."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -146,13 +147,14 @@ class Channel:
             content=body,
         )
         self._backend.begin()
-        self.head = ()
+        self.status, self.head = None, ()
         begun = whole = False
         try:
             # The caller has the deadline, of the whole: a time-out for each read lets a byte a second go on for ever.
             # Not by a client: even one that follows no redirect reads where it leads, and fails where that is no URL.
             response = await self._transport.handle_async_request(request)
             begun = True
+            self.status = response.status_code
             self.head = tuple(_field(key, value) for key, value in response.headers.raw[:_MOST_HEADERS])
             encodings = [value.strip().casefold() for key, value in self.head if key == "content-encoding"]
             received, truncated = await _body(response, encodings, self._limit)

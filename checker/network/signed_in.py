@@ -393,7 +393,7 @@ class LiveAccount:
             async with self._gate(target):
                 answer = await visit.sign_in(request)
             if isinstance(answer, SignedAnswer):
-                self._standing.heard(answer, straight=target in self._straight)
+                self._standing.heard(answer, visit.status, visit.head, straight=target in self._straight)
             return answer
         finally:
             self._standing.settle()
@@ -451,7 +451,7 @@ class LiveAccount:
         finally:
             # An opening whose answer never ended may have opened a session all the same: its cookies tell.
             session.received(visit.head)
-            if session.holds_cookies and (opened or _may_have_opened(requests)):
+            if opened or (session.holds_cookies and _may_have_opened(requests)):
                 try:
                     async with asyncio.timeout(_GRACE):
                         await say(session.disconnect() if mailbox else session.unbind())

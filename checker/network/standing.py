@@ -8,30 +8,30 @@ nothing more is sent. Once it is known to be good, a refusal is the fault of the
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from checker.account import AccountProof, Proof, SignedAnswer, SignInScheme
-from checker.answers import HttpAnswer, Layer, NotCollected, Reason
+from checker.answers import Layer, NotCollected, Reason
 from checker.network.sentences import shown
 
 __all__ = ["Standing", "lets_in"]
 
 _MOST_OPEN = 2
 _BEFORE_SIGN_IN = frozenset({401, 403, 407, 408, 429})
-_SIGNS_OF_EXCHANGE = ("x-feserver", "x-calculatedbetarget", "x-responsecode")
+_SIGNS_OF_EXCHANGE = frozenset({"x-feserver", "x-calculatedbetarget", "x-responsecode"})
 
 
-def lets_in(answer: SignedAnswer) -> bool:
-    """Whether this answer shows that the credential is good.
+def lets_in(status: int, headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether the head of an answer to a credential shows that it is good.
 
     What may come from something in between that never asked who is there (403, 5xx) does so only with a header that
     Exchange alone has.
     """
-    last = answer.answer
-    if not answer.completed or not isinstance(last, HttpAnswer) or last.status == 401:
+    if status == 401:
         return False
-    if last.status < 500 and last.status not in _BEFORE_SIGN_IN:
+    if status < 500 and status not in _BEFORE_SIGN_IN:
         return True
-    return any(last.first(name) is not None for name in _SIGNS_OF_EXCHANGE)
+    return any(name in _SIGNS_OF_EXCHANGE for name, _ in headers)
 
 
 class Standing:
@@ -80,12 +80,17 @@ class Standing:
         """Nothing but the credential can be the cause."""
         self._stop(Proof.REJECTED, sentence, by)
 
-    def heard(self, answer: SignedAnswer, *, straight: bool) -> None:
-        """Draws the conclusion from a sign-in that was sent before anything was known."""
+    def heard(
+        self, answer: SignedAnswer, status: int | None, headers: Iterable[tuple[str, str]], *, straight: bool
+    ) -> None:
+        """Draws the conclusion from a sign-in that was sent before anything was known. Status and headers are those of
+        the last answer, also of one that was cut: its head says enough."""
+        if not answer.completed or status is None:
+            return
         by = shown(answer.target)
-        if lets_in(answer):
+        if lets_in(status, headers):
             self.good(Proof.SERVER if straight else Proof.NAME, by)
-        elif answer.completed and isinstance(answer.answer, HttpAnswer) and answer.answer.status == 401:
+        elif status == 401:
             whole = answer.connections == 1 or answer.scheme in (SignInScheme.BASIC, SignInScheme.BEARER)
             if straight and whole:
                 self.rejected(self._refused(answer, by), by)

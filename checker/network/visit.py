@@ -126,6 +126,11 @@ class Visit:
         """The headers of the last answer as they came, cookies and all, also of an answer that never ended."""
         return self._channel.head if self._channel is not None else ()
 
+    @property
+    def status(self) -> int | None:
+        """The status of the last answer, also of one that never ended."""
+        return self._channel.status if self._channel is not None else None
+
     async def sign_in(self, request: Request) -> SignedAnswer | NotCollected:
         """The first request. NotCollected says that nothing could be sent, the credential least of all."""
         if not request.path.startswith("/"):

@@ -416,10 +416,12 @@ def test_a_token_that_is_refused_is_not_sent_again(tmp_path: Path) -> None:
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", Proof.UNPROVEN),
         (b"HTTP/1.1 503 Service Unavailable\r\nX-FEServer: EX01\r\nContent-Length: 0\r\n\r\n", Proof.SERVER),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", Proof.SERVER),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\ncut", Proof.SERVER),
+        (b"HTTP/1.1 200 OK\r\nConte", Proof.UNPROVEN),
     ],
 )
 def test_what_somebody_in_between_says_proves_nothing(tmp_path: Path, answer: bytes, proof: Proof) -> None:
-    site = Site(schemes=("Basic",), page=lambda _leg: answer)
+    site = Site(schemes=("Basic",), page=lambda _leg: answer, closes=frozenset({"in"}))
     found = run(site, tmp_path, lambda live: live.prove((STRAIGHT,), (SignInScheme.BASIC,)))
     assert found.proof is proof
 
@@ -738,6 +740,7 @@ def test_a_server_that_asks_each_time_or_ends_connections_is_signed_in_to_again(
         assert all(isinstance(one.answer, HttpAnswer) and one.answer.status == 200 for one in talk.requests)
 
 
+_NO_COOKIES = b"HTTP/1.1 200 OK\r\nX-ResponseCode: 0\r\nContent-Length: 0\r\n\r\n"
 _REFUSED = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nX-ResponseCode: 16\r\nContent-Length: 0\r\n\r\n"
 _ENDLESS = (
     b"HTTP/1.1 200 OK\r\nX-ResponseCode: 0\r\nSet-Cookie: MapiContext=half-a-session\r\n"
@@ -751,11 +754,12 @@ _ENDLESS = (
         ({"Connect": _REFUSED}, ["PING", "Connect"]),
         ({"Connect": b""}, ["PING", "Connect"]),
         ({"Connect": _ENDLESS}, ["PING", "Connect", "Disconnect"]),
+        ({"Connect": _NO_COOKIES}, ["PING", "Connect", "PING", "Disconnect"]),
         ({"PING": b""}, None),
         ({"Disconnect": b""}, ["PING", "Connect", "PING", "Disconnect"]),
         ({"Disconnect": _REFUSED}, ["PING", "Connect", "PING", "Disconnect"]),
     ],
-    ids=["refused", "cut", "never done", "not let in", "farewell cut", "farewell refused"],
+    ids=["refused", "cut", "never done", "no cookies", "not let in", "farewell cut", "farewell refused"],
 )
 def test_a_session_that_was_opened_is_left(tmp_path: Path, late: dict[str, bytes], kinds: list[str] | None) -> None:
     site = Site(page=lambda leg: _mapi(leg, **late))
