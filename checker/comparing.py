@@ -228,6 +228,8 @@ def _change(before: Finding | None, after: Finding | None, *, gone_for_good: boo
         # A failure is mended with its subject gone only if the check really looked at all that there is.
         return Change.BETTER if gone_for_good else Change.UNSEEN
     change = TRANSITIONS[before.status if before else None, after.status, after.severity]
+    if change is Change.WORSE and after.because is not None and after.status is not Status.FAIL:
+        return Change.UNSEEN  # one failure is worse once: that of the finding behind which this one is folded
     return _same(before, after) if before is not None and before.status is after.status else change
 
 

@@ -125,11 +125,13 @@ def write_report(
     written = []
     problems = []
     for name, path in plan.files:
-        content = render(name, replace(options, width=100, colour=False, ascii_only=False))
         try:
+            content = render(name, replace(options, width=100, colour=False, ascii_only=False))
             write_atomically(path, _ended(content))
         except OutputError as error:
             problems.append(str(error))
+        except OSError as error:  # a workbook is put together in temporary files
+            problems.append(f"{path} could not be written: {error.strerror or error}.")
         else:
             written.append(path)
     if problems:

@@ -13,6 +13,7 @@ from checker.comparing import TRANSITIONS, Change, ComparisonError, compare, exi
 from checker.results import (
     ExitCode,
     Finding,
+    FindingRef,
     Readiness,
     Report,
     Severity,
@@ -132,6 +133,22 @@ def test_a_failure_that_is_gone_is_better_only_if_its_check_saw_all() -> None:
         assert [item.change for item in compared.differences] == [Change.UNSEEN]
     whole = compare(of(before, narrowed=("--only x",)), of(rest))
     assert [item.change for item in whole.differences] == [Change.BETTER]
+
+
+def test_what_a_new_failure_hides_is_not_worse_a_second_time() -> None:
+    cause = finding("check-cause", MAIL, FAIL, "it does not answer")
+    hidden = finding("check-hidden", MAIL, UNKNOWN, "it does not answer", because=FindingRef("check-cause", MAIL))
+    good = [replace(cause, status=PASS), replace(hidden, status=PASS, because=None)]
+    compared = compare(of(good), of([cause, hidden]))
+    assert [(item.change, item.finding.check) for item in compared.differences] == [
+        (Change.WORSE, "check-cause"),
+        (Change.UNSEEN, "check-hidden"),
+    ]
+    # Hidden by what is no blocker and was there before: the readiness still tells that less is proven.
+    warning = replace(cause, severity=WARNING)
+    compared = compare(of([warning, good[1]]), of([warning, hidden]))
+    assert [item.change for item in compared.differences] == [Change.UNSEEN]
+    assert (compared.readiness, compared.got_worse) == (Change.WORSE, True)
 
 
 def test_a_set_that_could_not_be_looked_at_speaks_for_each_of_its_subjects() -> None:

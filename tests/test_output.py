@@ -64,6 +64,19 @@ def test_bytes_are_refused_by_a_terminal_and_pass_through_a_pipe() -> None:
         print_text(b"PK")
 
 
+def test_a_format_that_cannot_be_put_together_is_told_and_the_report_shown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def render(name: str, _options: RenderOptions) -> str:
+        if name == "xlsx":
+            raise OSError(28, "No space left on device")
+        return "the report"
+
+    with pytest.raises(OutputError, match=r"r\.xlsx could not be written: No space left on device\."):
+        write_report(OutputPlan((), (("xlsx", tmp_path / "r.xlsx"),)), render, RenderOptions())
+    assert capfd.readouterr().out == "the report\n"
+
+
 def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
     file = tmp_path / "report.xlsx"
     write_report(OutputPlan((), (("xlsx", file),)), lambda _name, _options: b"PK\n\r\n", RenderOptions())
