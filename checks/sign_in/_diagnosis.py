@@ -13,7 +13,7 @@ from checker.facts.party import Party, party_of, schemes_of
 from checker.facts.reading import shown
 from checker.facts.sign_in import AtServer, Place, SignIns, let_in, refused
 from checker.results import Step
-from checks.sign_in._evidence import answering, saw
+from checks.sign_in._evidence import answering, asked_straight, listed, saw
 
 __all__ = ["Cause", "Diagnosis", "Protection", "diagnose", "protection_of"]
 
@@ -52,7 +52,8 @@ class Protection:
         return self.complete and bool(self.modes) and not self.is_on
 
     def __str__(self) -> str:
-        return ", ".join(sorted(mode.value for mode in self.modes)) if self.modes else "not known"
+        shown_modes = self.modes - {TokenChecking.NONE} or self.modes
+        return ", ".join(sorted(mode.value for mode in shown_modes)) if shown_modes else "not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,11 @@ class _Case:
         return self.sign_ins.host
 
     @property
+    def where(self) -> str:
+        """The name or the server that is judged."""
+        return self.sign_ins.subject.name
+
+    @property
     def by_name(self) -> bool:
         return isinstance(self.sign_ins.place, NameInUse)
 
@@ -165,10 +171,12 @@ def _cut(case: _Case) -> Diagnosis | None:
     if not isinstance(answer.answer, NotCollected):
         return None
     step = "in the middle of the sign-in" if answer.legs else "at the first request of the sign-in"
+    if answer.completed:
+        step = "once the credential was sent"
     more = ", in which the connection changed" if answer.connections > 1 else ""
     return Diagnosis(
         Cause.CUT,
-        f"{case.scheme}: {case.host} does not answer {step}{more}",
+        f"{case.scheme}: {case.where} does not answer {step}{more}",
         certain=True,
         kerberos_may_work=case.is_ntlm and bool(answer.legs),
         remedy=(
@@ -218,7 +226,7 @@ def _balanced(case: _Case) -> Diagnosis | None:
     front_ends = {name for each in case.on_one_connection if (name := each.first("x-feserver")) is not None}
     if len(front_ends) < 2:
         return None
-    named = " and ".join(shown(name, 40) for name in sorted(front_ends)[:4])
+    named = listed([shown(name, 40) for name in sorted(front_ends)])
     return Diagnosis(
         Cause.BALANCED,
         f"{case.scheme}: one sign-in was answered by {named}: the balancer chooses a server for each request, while"
@@ -245,7 +253,7 @@ def _not_kept(case: _Case) -> Diagnosis | None:
     )
     return Diagnosis(
         Cause.NOT_KEPT,
-        f"{case.scheme}: {case.host} does not keep the connection over a sign-in ({how}), and NTLM is bound to its"
+        f"{case.scheme}: {case.where} does not keep the connection over a sign-in ({how}), and NTLM is bound to its"
         " connection",
         certain=True,
         kerberos_may_work=True,
@@ -263,7 +271,7 @@ def _lost(case: _Case) -> Diagnosis | None:
     if case.answer.completed:
         return None
     works = case.works_at
-    straight = f", while {' and '.join(works)}, asked straight, goes on" if works else ""
+    straight = f", while {asked_straight(works, 'goes on', 'go on')}" if works else ""
     who = saw(case.answer.answer)
     what = (
         f"the first message of the sign-in is answered with a bare {who}, as if it had not arrived"
@@ -293,8 +301,8 @@ def _by_server(case: _Case) -> Diagnosis | None:
     refused_at = case.refused_at
     if case.by_name and not refused_at:
         return None
-    where = f"also straight at {' and '.join(refused_at)}" if case.by_name else "by the server itself"
-    but = f", not at {' and '.join(case.works_at)}" if case.by_name and case.works_at else ""
+    where = f"also straight at {listed(refused_at)}" if case.by_name else "by the server itself"
+    but = f", not at {listed(case.works_at)}" if case.by_name and case.works_at else ""
     who = _who(case)
     if case.is_kerberos:
         return Diagnosis(
@@ -328,16 +336,16 @@ def _bindings(case: _Case) -> Diagnosis | None:
     if not case.answer.bound or not differing or case.protection.is_off:
         return None
     works = case.works_at
-    straight = f", while {' and '.join(works)}, asked straight, accepts it" if works else ""
+    straight = f", while {asked_straight(works, 'accepts it', 'accept it')}" if works else ""
     all_differ = all(at.same_certificate is False for at in case.sign_ins.straight)
     on = case.protection.is_on
     protection = (
         f"Extended Protection is on ({case.protection}) and {case.host} serves another certificate than"
         if on
-        else f"{case.host} serves another certificate than {' and '.join(differing)}, and Extended Protection (whose"
+        else f"{case.host} serves another certificate than {listed(differing)}, and Extended Protection (whose"
         " setting is not known) refuses what is bound to it; likely"
     )
-    subject = f" {' and '.join(differing)}" if on else ""
+    subject = f" {listed(differing)}" if on else ""
     return Diagnosis(
         Cause.BINDINGS,
         f"{case.scheme}: the channel binding is refused by {_who(case)} after the last step{straight}:"
@@ -362,7 +370,7 @@ def _bindings(case: _Case) -> Diagnosis | None:
 def _path(case: _Case) -> Diagnosis:
     works = case.works_at
     straight = (
-        f", while {' and '.join(works)}, asked straight, accepts it"
+        f", while {asked_straight(works, 'accepts it', 'accept it')}"
         if works
         else ", and no server behind could be asked straight to compare"
     )
@@ -402,7 +410,7 @@ def _keep_together(case: _Case) -> tuple[Step, ...]:
             "load balancer",
             f"Keep all requests of one client connection to {case.host} on one connection to one server (HAProxy:"
             " 'option prefer-last-server' and 'http-reuse never'; nginx: 'keepalive' upstreams break NTLM; else balance"
-            " at layer 4).",
+            " at layer 4), in HTTP/1.1 with keep-alive on both sides.",
         ),
     )
 
@@ -414,7 +422,7 @@ def _see_server(case: _Case) -> tuple[Step, ...]:
         *(Cmdlet(cmdlet, Server=server) for server in servers[:3]),
         Advice(
             "administrator",
-            f"Look into the Security log of {' and '.join(servers) or 'the servers'} at this time: event 4625 tells why"
+            f"Look into the Security log of {listed(servers) or 'the servers'} at this time: event 4625 tells why"
             " a sign-in was refused (0xC000035B channel bindings; 0xC000015B the account may not sign in from the"
             " network; 0xC0000418 NTLM is blocked by policy), and see in IIS which methods are on.",
         ),

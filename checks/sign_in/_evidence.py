@@ -1,6 +1,6 @@
 """What was seen of a sign-in, leg by leg and step by step, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from checker import HttpAnswer, NotCollected
 from checker.account import AccountProof, Proof, SignedAnswer, Timed
@@ -8,7 +8,19 @@ from checker.facts.party import Party, described, evidence, party_of
 from checker.facts.reading import shown
 from checker.facts.sign_in import AtServer, Tried, let_in
 
-__all__ = ["answering", "lines", "of_proof", "of_straight", "saw", "told", "trace"]
+__all__ = ["answering", "asked_straight", "lines", "listed", "of_proof", "of_straight", "saw", "told", "trace"]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them: "EX01, EX02 and EX03"; some of them where there are many."""
+    if len(names) > 5:
+        return f"{', '.join(names[:4])} and {len(names) - 4} more"
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part) if names else ""
+
+
+def asked_straight(names: Sequence[str], one: str, several: str) -> str:
+    """What servers do when they are asked straight: "EX01, asked straight, accepts it"."""
+    return f"{listed(names)}, asked straight, {one if len(names) == 1 else several}"
 
 
 def answering(answer: HttpAnswer) -> str:

@@ -7,15 +7,15 @@ from checker import Advice, Cmdlet, HttpAnswer, NotCollected, Reason, Verdict, f
 from checker.account import MapiConversation, MapiEndpoint, MapiRequest, Timed
 from checker.account import Step as AccountStep
 from checker.facts.conversations import Conversation
-from checker.facts.names import NameInUse
 from checker.facts.network import NO_ANSWER
 from checker.facts.organisation import OrganizationConfig
 from checker.facts.party import Party, evidence, party_of
 from checker.facts.reading import shown
-from checker.facts.sign_in import let_in
+from checker.facts.servers import ExchangeServer
+from checker.facts.sign_in import let_in, says_exchange
 from checker.protocols.mapihttp import MapiAnswer, ResponseCode, error_name, read_answer
 from checker.results import Step
-from checks.sign_in._evidence import answering, lines, saw
+from checks.sign_in._evidence import answering, asked_straight, lines, saw
 
 __all__ = ["Problem", "first_problem", "judge_conversation"]
 
@@ -91,8 +91,9 @@ def judge_conversation(
     if isinstance(problem.answer, NotCollected) and problem.answer.reason not in NO_ANSWER:
         need(problem.answer)
     need(_excuse(conversation.host, problem, organization))
+    by_itself = isinstance(conversation.place, ExchangeServer) or bool(_alike(conversation, problem))
     return failed(
-        f"{problem.sentence}{_whose(conversation, problem)}",
+        f"{problem.sentence}{_hint(problem, by_itself=by_itself)}{_whose(conversation, problem)}",
         found=[_line(each) for each in _asked(said)],
         expected=_expected(problem, endpoint),
         remedy=_remedy(conversation, problem, mailbox),
@@ -159,19 +160,23 @@ def _wrong(request: MapiRequest, *, opened: bool) -> Problem | None:
     kind, answer = request.kind, request.answer
     label = f"{kind} in the session" if request.in_session else kind
     if isinstance(answer, NotCollected):
-        return Problem(kind, request.in_session, f"{label} is not answered: {answer.sentence}", None, None, answer)
+        return Problem(
+            kind, request.in_session, f"{label} is not answered: {answer.sentence.rstrip('.')}", None, None, answer
+        )
     read = read_answer(kind, answer)
     if isinstance(read, NotCollected):
         sentence = f"{label} is answered with {saw(answer)}, which is not MAPI over HTTP"
+        if answer.status == 200 and says_exchange(answer):
+            sentence = f"{sentence}: {read.sentence.rstrip('.')}"
         return Problem(kind, request.in_session, sentence, None, None, answer)
     if kind == "PING" and not opened and read.code in _NO_SESSION:
         return None
     if kind == "PING" and opened and not request.in_session:
-        sentence = "the session has no cookies: none came with the answer that opened it, so something takes them out"
+        sentence = "the session has no cookies: none came with the answer that opened it"
         return Problem(kind, False, sentence, ResponseCode.MISSING_COOKIE, None, answer)
     if read.code != 0:
         late = ", told after DONE" if read.late else ""
-        sentence = f"{label} is answered with X-ResponseCode {_code(read)}{late} by {answering(answer)}{_hint(read)}"
+        sentence = f"{label} is answered with X-ResponseCode {_code(read)}{late} by {answering(answer)}"
         return Problem(kind, request.in_session, sentence, read.response or read.code, None, answer)
     if read.body is not None and read.body.status_code != 0:
         sentence = f"{label} fails with StatusCode {read.body.status_code} by {answering(answer)}"
@@ -187,9 +192,14 @@ def _code(read: MapiAnswer) -> str:
     return f"{read.code} ({read.response.meaning})" if read.response else str(read.code)
 
 
-def _hint(read: MapiAnswer) -> str:
-    hint = read.response.hint if read.response else ""
-    return f": {hint}" if hint else ""
+def _hint(problem: Problem, *, by_itself: bool) -> str:
+    """What the code hints at; what it hints at on the way, only where there is a way."""
+    code = problem.code
+    if not isinstance(code, ResponseCode) or not code.hint or code.number == 0:
+        return ""
+    if by_itself and code in _CHANGED_ON_THE_WAY | _SESSION_LOST:
+        return ""
+    return f": {code.hint}"
 
 
 def _why(error: int) -> str:
@@ -252,21 +262,24 @@ def _of_straight(conversation: Conversation) -> Iterator[tuple[str, str]]:
         yield f"straight at {at.server.name}", "answers well" if problem is None else problem.sentence
 
 
-def _whose(conversation: Conversation, problem: Problem) -> str:
-    """Whose fault it is, from what the same gives straight."""
-    if not isinstance(conversation.place, NameInUse) or not conversation.straight:
-        return ""
+def _alike(conversation: Conversation, problem: Problem) -> list[str]:
+    """The servers behind a name that say the same when they are asked straight."""
     problems = [(at.server.name, first_problem(at.said)) for at in conversation.straight]
-    alike = [
+    return [
         server
         for server, other in problems
         if other is not None and (other.kind, other.code, other.error) == (problem.kind, problem.code, problem.error)
     ]
-    well = [server for server, other in problems if other is None]
+
+
+def _whose(conversation: Conversation, problem: Problem) -> str:
+    """Whose fault it is, from what the same gives straight."""
+    alike = _alike(conversation, problem)
     if alike:
-        return f"; {' and '.join(alike)}, asked straight, says the same: not the way to it is at fault"
+        return f"; {asked_straight(alike, 'says', 'say')} the same: not the way to it is at fault"
+    well = [at.server.name for at in conversation.straight if first_problem(at.said) is None]
     if well:
-        return f"; {' and '.join(well)}, asked straight, answers well: the way to it is at fault"
+        return f"; {asked_straight(well, 'answers', 'answer')} well: the way to it is at fault"
     return ""
 
 

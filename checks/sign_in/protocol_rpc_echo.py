@@ -20,7 +20,7 @@ from checker.facts.party import Party, party_of
 from checker.facts.sign_in import let_in
 from checker.protocols.rpch import Channel, is_echo, rpc_error
 from checker.results import Step
-from checks.sign_in._evidence import answering, saw, trace
+from checks.sign_in._evidence import answering, asked_straight, saw, trace
 
 INFO = CheckInfo(
     id="protocol-rpc-echo",
@@ -88,7 +88,7 @@ def _told(answer: SignedAnswer) -> str:
     """What came, in words; whether the method was dropped or the sign-in refused."""
     last = answer.answer
     if isinstance(last, NotCollected):
-        return f"cut: {last.sentence}"
+        return f"cut: {last.sentence.rstrip('.')}"
     if is_echo(last):
         return f"the echo, from {answering(last)}"
     error = rpc_error(last)
@@ -109,11 +109,12 @@ def _summed(echo: RpcEcho) -> str:
 
 
 def _whose(echoes: RpcEchoes) -> str:
-    well = [at.server.name for at in echoes.straight if all(_is_well(answer) for _, answer in _channels(at.echo))]
-    if well:
-        return f"; {' and '.join(well)}, asked straight, gives it: the way to it is at fault"
+    wrong = [at.server.name for at in echoes.straight if not all(_is_well(answer) for _, answer in _channels(at.echo))]
+    if wrong:
+        return f"; {asked_straight(wrong, 'does', 'do')} not give it either"
     if echoes.straight:
-        return "; the servers, asked straight, do not give it either"
+        well = [at.server.name for at in echoes.straight]
+        return f"; {asked_straight(well, 'gives', 'give')} it: the way to it is at fault"
     return ""
 
 

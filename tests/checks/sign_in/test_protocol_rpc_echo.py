@@ -52,7 +52,7 @@ def test_a_failure_tells_a_dropped_method_from_a_refusal(echo: RpcEcho, said: st
 def test_whose_fault_it_is() -> None:
     broken = rpc_echo(echoed(NOT_ALLOWED, completed=False))
     assert "EX01, asked straight, gives it" in judge(rpc_echoes(broken, rpc_echo())).summary
-    assert "do not give it either" in judge(rpc_echoes(broken, broken)).summary
+    assert "EX01, asked straight, does not give it either" in judge(rpc_echoes(broken, broken)).summary
 
 
 @pytest.mark.parametrize("untold", [STOPPED])
