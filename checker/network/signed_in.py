@@ -343,7 +343,14 @@ class LiveAccount:
         visit = Visit(
             target,
             scheme,
-            Credential(settings.user, settings.password, settings.token, self._kerberos, self._standing.sending),
+            Credential(
+                settings.user,
+                settings.password,
+                settings.token,
+                self._kerberos,
+                self._standing.sending,
+                self._standing.unsent,
+            ),
             resolved=resolved,
             tls=self._tls,
             seconds=settings.timeout,

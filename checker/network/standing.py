@@ -66,6 +66,11 @@ class Standing:
         self._attempts += int(self._password)
         self._open += 1
 
+    def unsent(self) -> None:
+        """It did not go out after all: there was no connection for it."""
+        self._attempts -= int(self._password)
+        self._open -= 1
+
     def unproven(self, because: NotCollected) -> None:
         """It could not be tried."""
         if self._proof is Proof.UNPROVEN:

@@ -60,14 +60,15 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What the account has. `kerberos` gives a context for a host and its first token, None where NTLM has to do,
-    NotCollected where nothing can; `sending` is called when the password or token is about to go out; `secrets` must
-    not come back."""
+    NotCollected where nothing can; `sending` is called when the password or token is about to go out, `unsent` when it
+    did not after all; `secrets` must not come back."""
 
     user: str | None
     password: Secret | None
     token: Secret | None
     kerberos: Callable[[str, GssChannelBindings], Awaitable[tuple[ContextProxy, bytes] | NotCollected | None]]
     sending: Callable[[], None]
+    unsent: Callable[[], None]
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -316,9 +317,7 @@ class Visit:
         authorization = self._each_time()
         if authorization is None:
             return exchange
-        exchange.completed = True
-        self._credential.sending()
-        await self._next(request, exchange, authorization)
+        await self._last(request, exchange, authorization, counts=True)
         return exchange
 
     async def _next(self, request: Request, exchange: _Exchange, authorization: str) -> None:
@@ -330,6 +329,18 @@ class Visit:
         exchange.answer = await self._leg(request, authorization)
         exchange.last = time.monotonic() - begun
 
+    async def _last(self, request: Request, exchange: _Exchange, authorization: str, *, counts: bool) -> None:
+        """The leg that holds the credential itself. It is out as soon as there is a connection for it, whatever comes
+        of it; `counts` is whether it puts the password or token to the test."""
+        exchange.completed = True
+        if counts:
+            self._credential.sending()
+        await self._next(request, exchange, authorization)
+        if self._open.stage is not Stage.HTTP:
+            exchange.completed = False
+            if counts:
+                self._credential.unsent()
+
     async def _by_tokens(self, request: Request, exchange: _Exchange) -> _Exchange | NotCollected:
         """Negotiate and NTLM, bound to the certificate of this connection."""
         begun = time.monotonic()
@@ -340,11 +351,11 @@ class Visit:
         exchange.mechanism = "Kerberos" if kerberos else "NTLM"
         exchange.signing += time.monotonic() - begun
         while token and len(exchange.legs) < _MOST_LEGS:
+            authorization = self._kept(self._scheme.value, b64encode(token).decode())
             if not exchange.completed and (kerberos or exchange.legs):
-                exchange.completed = True
-                if not kerberos:
-                    self._credential.sending()
-            await self._next(request, exchange, self._kept(self._scheme.value, b64encode(token).decode()))
+                await self._last(request, exchange, authorization, counts=not kerberos)
+            else:
+                await self._next(request, exchange, authorization)
             answer = exchange.answer
             if not isinstance(answer, HttpAnswer) or answer.status != 401:
                 break
