@@ -530,14 +530,19 @@ def _missing(held: _Held, index: _Index, host: HostExport) -> Iterator[str]:
     """What the collector says that it could not get."""
     if not index.complete:
         yield f"{held.path.name}: the collector was interrupted; what came after that is not in it."
-    failed = Counter(call.call.name for call in index.calls if call.failed)
-    first = {call.call.name: call for call in reversed(index.calls) if call.failed}
-    for name, count in list(failed.items())[:_MOST_TOLD]:
+    # What a version or a role does not have is no failure; a check that needs it says so.
+    failures = [call for call in index.calls if call.failed and not _is_unknown(call)]
+    first = {call.call.name: call for call in reversed(failures)}
+    for name, count in list(Counter(call.call.name for call in failures).items())[:_MOST_TOLD]:
         error = first[name].errors[-1] if first[name].errors else None
         why = one_line(error.message, 200).rstrip(". ") if error else "it did not say why"
         times = f" {count} times" if count > 1 else ""
         yield f"{held.path.name}: {name} failed{times} ({why})."
     yield from (item.sentence for item in host.items.values() if isinstance(item, NotCollected))
+
+
+def _is_unknown(call: _Call) -> bool:
+    return bool(call.errors) and call.errors[-1].error_id.partition(",")[0] == "CommandNotFoundException"
 
 
 def _incomplete(held: _Held, index: _Index) -> tuple[str, ...]:

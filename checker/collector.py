@@ -113,7 +113,7 @@ def _statements(call: _Call) -> list[str]:
     use = call.use
     values: dict[str, str] = {}
     if use.by is not None:
-        values[use.by] = "(Get-AnsweringServer)" if use.asked is Asked.ANSWERING else "$Subject"
+        values[use.by] = "(Get-AnsweringServer)" if use.asked is Asked.ANSWERING else "$Each"
     if use.first_of is not None:
         values[use.first_of[0]] = "$Value"
     if use.asked is Asked.MAILBOXES:
@@ -134,7 +134,7 @@ def _statements(call: _Call) -> list[str]:
             "}",
         ]
     if use.asked in _LISTS:
-        lines = [f"foreach ($Subject in {_LISTS[use.asked]}) {{", *(f"    {line}" for line in lines), "}"]
+        lines = [f"foreach ($Each in {_LISTS[use.asked]}) {{", *(f"    {line}" for line in lines), "}"]
     if use.instead_of is not None:
         newer = quoted(_named(use.instead_of), ascii_only=True)
         lines = [
