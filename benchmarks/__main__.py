@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from benchmarks import audits, clixml, mailboxes, start
+from benchmarks import audits, clixml, judging, mailboxes, start
 from benchmarks.measuring import Measure, Skipped
 
 BENCHMARKS: Mapping[str, Callable[[], Iterator[Measure | Skipped]]] = {
@@ -16,6 +16,7 @@ BENCHMARKS: Mapping[str, Callable[[], Iterator[Measure | Skipped]]] = {
     "clixml": clixml.against_psrpcore,
     "clixml-memory": clixml.large_export,
     "mailboxes": mailboxes.fifty_thousand,
+    "judging": judging.thousand_servers,
 }
 
 
