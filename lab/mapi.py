@@ -159,11 +159,11 @@ def mapi_answer(
         return _failed(call, INVALID_PATH)
     if not _mailbox_exists(call):
         return _not_found(call)
-    if request.method == "GET" and server.version >= (15, 1, 0, 0) and not call.trouble(Trouble.RESPONSE_CODE):
+    if (troubled := _troubled(call)) is not None:
+        return troubled
+    if request.method == "GET" and server.version >= (15, 1, 0, 0):
         return _diagnostic_page(call)
-    if request.method != "POST":
-        return _failed(call, INVALID_VERB)
-    return _troubled(call) or _post(call)
+    return _post(call) if request.method == "POST" else _failed(call, INVALID_VERB)
 
 
 def _troubled(call: _Call) -> Response | None:
