@@ -36,7 +36,7 @@ def render(report: Report, *, verbose: bool = False) -> str:
         f"not_applicable={counts.not_applicable};;;0",
         f"time={report.seconds:.3f}s;;;0",
     )
-    told = [finding for finding in report.findings if verbose or finding.status in _TOLD]
+    told = [finding for finding in report.findings if verbose or _is_told(finding)]
     shown = told if verbose else told[:_MOST]
     lines = [f"{first} | {' '.join(figures)}", *(_line(finding) for finding in shown)]
     if len(told) > len(shown):
@@ -47,6 +47,11 @@ def render(report: Report, *, verbose: bool = False) -> str:
 def problem_line(sentence: str) -> str:
     """What a plugin says that could not do its work; it ends with NagiosState.UNKNOWN."""
     return f"MAPIREADY UNKNOWN - {_plain(sentence)}"
+
+
+def _is_told(finding: Finding) -> bool:
+    """Not good, and no mere consequence of another finding."""
+    return finding.status in _TOLD and finding.because is None
 
 
 def _line(finding: Finding) -> str:

@@ -219,6 +219,7 @@ def test_a_monitoring_system_gets_one_line_and_few_more(shown: Report) -> None:
     assert len(more) <= 41
     assert not any("|" in line for line in more)
     assert not any("passed" in line for line in more)
+    assert not any("endpoint-rpc-proxy" in line for line in more)  # folded under what it is hidden by
 
 
 @generated
