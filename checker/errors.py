@@ -8,6 +8,9 @@
       │    ├─ LabError              a scenario or fault of the lab            (checker.demo)
       │    ├─ ComparisonError       reports of different organisations        (checker.comparing)
       │    ├─ ExportsError          exports that cannot be judged             (checker.exports)
+      │    ├─ JudgingError          files that cannot be judged, or together  (checker.judging)
+      │    ├─ ArchiveError          a zip that is damaged or hostile          (checker.snapshot.archive)
+      │    ├─ SnapshotError         a snapshot that cannot be read            (checker.snapshot.replay)
       │    ├─ ViewsError            reports that are no views of one thing    (checker.views)
       │    └─ ReportFileError       a report file that cannot be read         (reports.json_report)
       ├─ DeclarationError           a check or fact that is declared wrongly  (checker.declare): exit code 4

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import pytest
 
 from checker.audit import audit_organisation, gather_organisation
 from checker.judging import judge_files
+from checker.password import AccountCredential
 from checker.results import Finding, Report, Status
 from checker.runner import NoProgress
 from checker.secrets import Secret
 from checker.settings import Settings, load_settings
 from lab.organisation import RunningLab, start
 from lab.scenario import Vantage
+from tests.faults.test_secrets import forms
 from tests.lab_audit import settings_for
 
 FILE = "org.mapiready.zip"
@@ -215,3 +219,24 @@ def test_the_deadline_keeps_what_is_there(tmp_path: Path) -> None:
     assert again.organisation == live.organisation is not None
     # What was answered just before it may tell more than the run had time to say; nothing else is another.
     assert {finding.check for finding in differences(live, again)} <= late
+
+
+@pytest.mark.parametrize("faults", [(), ("create:*:http:401",)], ids=str)
+def test_what_the_test_account_got_is_kept_and_its_password_is_not(faults: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / FILE
+    with start("enabled", now=datetime.now(UTC), powershell_faults=faults) as lab:
+        settings = settings_for(lab, mailbox=lab.account.address, account=lab.account.user)
+        credential = AccountCredential(Secret(lab.account.password), None)
+        live = audit_organisation(
+            settings, Secret(lab.password), NoProgress(), lambda _report: (), keep=file, credential=credential
+        ).report
+        secrets = (*forms(lab.account.password), *forms(lab.password))
+    assert_alike(Twice(live, judged(file, now=lab.now)))
+    with zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            assert not [form for form in secrets if form in archive.read(name)], name
+        signed = archive.read("account.jsonl")
+    assert (b'"kind":"mapi-conversation"' in signed) == (not faults)
+    # The source has taken out the values of cookies, and what stands behind NTLM and Negotiate.
+    assert {value[:6] for value in signed.split(b"MapiContext=")[1:]} <= {rb"\u2026"}
+    assert not re.findall(rb'"www-authenticate","(?:NTLM|Negotiate) ', signed)
