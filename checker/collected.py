@@ -546,6 +546,5 @@ def _is_unknown(call: _Call) -> bool:
 
 
 def _incomplete(held: _Held, index: _Index) -> tuple[str, ...]:
-    if index.host_only:
-        return (f"the host {index.computer} alone ({held.path.name})",)
+    """A host alone is an addition: without the organisation no server is judged, and with it nothing is lacking."""
     return () if index.complete else (f"a collection that was interrupted ({held.path.name})",)

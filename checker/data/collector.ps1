@@ -307,8 +307,14 @@ try {
         $Access = 'system.webServer/security/access'
         @('Default Web Site', 'Exchange Back End') |
             ForEach-Object {
+                # A server of Exchange 2013 may have one of the two sites alone.
                 $Site = $_
-                Get-WebApplication -Site $Site -ErrorAction Stop | ForEach-Object { '{0}{1}' -f $Site, $_.path }
+                try {
+                    Get-WebApplication -Site $Site -ErrorAction Stop | ForEach-Object { '{0}{1}' -f $Site, $_.path }
+                }
+                catch {
+                    [void] $Item.Errors.Add((Get-Failure $_))
+                }
             } |
             ForEach-Object {
                 $Location = $_

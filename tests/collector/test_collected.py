@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -18,7 +19,10 @@ from checker.collected import CollectedError, is_collected, open_collected
 from checker.errors import UserError
 from checker.facts.run import MailboxMode
 from checker.host import HostItem
+from checker.judging import judge_files
+from checker.results import Category, Readiness, Status
 from checker.saved import SavedView
+from checker.settings import Settings
 from lab.collector import host_of
 from lab.organisation import RunningLab, start
 from tests.collector.collecting import Watched, collect, zipped
@@ -104,6 +108,29 @@ def test_only_judged_properties_of_mailboxes_are_written_down(folder: Path) -> N
         assert names == {"WindowsEmailAddress", "UserPrincipalName"}
 
 
+def test_it_is_judged_with_what_other_hosts_wrote(running: tuple[RunningLab, Watched], tmp_path: Path) -> None:
+    lab, watched = running
+    hosts = []
+    for server in lab.scenario.servers:
+        leaf = lab.identities[server.certificate].chain[0]
+        hosts.append(host_of(server, hashlib.sha1(leaf, usedforsecurity=False).hexdigest().upper()))
+        (tmp_path / server.name).mkdir()
+    _, first = collect(lab, watched, tmp_path / "EX01", host=hosts[0])
+    others = [collect(lab, watched, tmp_path / host.name, host=host, HostOnly=True)[1] for host in hosts[1:]]
+    report = judge_files([str(zipped(first)), *map(str, others)], Settings(server=()))
+    assert report.judged_at == lab.now
+    assert (report.servers, report.narrowed, report.counts.failed_blockers) == (("EX01", "EX02", "EX03"), (), 0)
+    told = {(each.check, each.subject.name): each.status for each in report.findings if each.category is Category.HOST}
+    for name in report.servers:
+        for check in ("host-app-pools", "host-bindings", "host-dotnet"):
+            assert told[check, name] is Status.PASS
+
+
+def test_a_host_alone_is_no_organisation(running: tuple[RunningLab, Watched], tmp_path: Path) -> None:
+    _, folder = collect(*running, tmp_path, HostOnly=True)
+    assert judge_files([str(folder)], Settings(server=())).readiness is Readiness.INCONCLUSIVE
+
+
 # --- other ways to run the script -------------------------------------------------------------------------------------
 
 
@@ -112,7 +139,6 @@ def test_one_host_alone(running: tuple[RunningLab, Watched], tmp_path: Path) -> 
     assert interpreter.called == []
     with open_collected(folder) as view:
         assert view.runner is None
-        assert view.incomplete == (f"the host EX01 alone ({folder.name})",)
         (export,) = view.hosts.exports
         assert (export.server, export.items[HostItem.DOTNET_RELEASE]) == ("EX01", 528040)
         assert export.items[HostItem.EXTENDED_PROTECTION] == {
