@@ -274,7 +274,8 @@ def _lost(case: _Case) -> Diagnosis | None:
     straight = f", while {asked_straight(works, 'goes on', 'go on')}" if works else ""
     who = saw(case.answer.answer)
     what = (
-        f"the first message of the sign-in is answered with a bare {who}, as if it had not arrived"
+        f"the first message of the sign-in is answered with a bare {who}, as if it, or what answers it, had been"
+        " taken out"
         if case.answer.legs
         else f"it was offered before, and now came {who}: not every server or proxy behind {case.host} offers the same"
     )

@@ -80,7 +80,7 @@ def test_with_a_good_credential(answers: tuple[SignedAnswer, ...], status: Statu
         (signed(nginx(403)), (at_server(),), "403 from nginx: a proxy before Exchange"),
         (signed(LOGIN), (), "a login page"),
         (signed(PROXY_BASIC, scheme=SignInScheme.BASIC), (at_server(),), "nginx asks for a sign-in of its own"),
-        (signed(refusal(), completed=False), (at_server(),), "as if it had not arrived, while EX01"),
+        (signed(refusal(), completed=False), (at_server(),), "had been taken out, while EX01"),
         (signed(refusal(), completed=False, legs=()), (), "was offered before"),
         (signed(refusal()), (at_server(signed(refusal())),), "also straight at EX01"),
         (
