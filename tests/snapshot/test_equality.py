@@ -112,7 +112,8 @@ def test_faults_of_remote_powershell_are_kept_with_the_answers(faults: tuple[str
     # Two facts ask for Get-OrganizationConfig; when only one of them gets it, the snapshot holds what came.
     if {finding.check for finding in differences(both.live, both.judged)} != {"org-authentication-policy"}:
         assert_alike(both)
-    assert both.live.notes or any(finding.status is Status.UNKNOWN for finding in both.live.findings)
+    if "*" in faults[0] or "+" in faults[0]:  # one that strikes once may strike what nobody needs
+        assert both.live.notes or any(finding.status is Status.UNKNOWN for finding in both.live.findings)
 
 
 def test_what_is_not_reached_is_kept(tmp_path: Path) -> None:
