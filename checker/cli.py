@@ -53,6 +53,22 @@ AccountTicket = Annotated[
     bool, typer.Option("--account-ticket", help="Sign in with the Kerberos ticket of the logged-on user.")
 ]
 
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        help="terminal (default), html, json, junit, nagios, prometheus, csv, markdown, xlsx or clixml."
+        " Repeatable with a folder.",
+        autocompletion=completion.formats,
+    ),
+]
+Nagios = Annotated[
+    bool,
+    typer.Option(
+        "--nagios", help="As a monitoring plugin: --format nagios, and exit codes 0 OK to 3 UNKNOWN of that convention."
+    ),
+]
+
 _EXAMPLE_CHECK = """Examples:
 
 \b
@@ -154,12 +170,7 @@ def check(
             help="Least severity for exit code 1: blocker, warning, advice.", autocompletion=completion.fail_on
         ),
     ] = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        list[str] | None,
-        typer.Option(
-            help="terminal (default), html or json. Repeatable with a folder.", autocompletion=completion.formats
-        ),
-    ] = None,
+    format: Formats = None,  # noqa: A002 - the option's name
     output: Annotated[
         str | None, typer.Option(help="- for standard output (default), a file, or a folder for several formats.")
     ] = None,
@@ -175,6 +186,7 @@ def check(
     no_waivers: Annotated[
         bool, typer.Option("--no-waivers", help="Count accepted findings as the failures that they are.")
     ] = False,
+    nagios: Nagios = False,
     config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -211,7 +223,7 @@ def check(
             "timeout": timeout,
             "deadline": deadline,
             "fail-on": fail_on,
-            "format": format,
+            "format": format or (["nagios"] if nagios else None),
             "output": output,
             "now": now,
             "certificate-days": certificate_days,
@@ -223,10 +235,7 @@ def check(
         },
         Path(config) if config else None,
     )
-    from checker.results import exit_code
-
-    report = _audit(settings)
-    raise typer.Exit(exit_code(report, settings.fail_on))
+    raise typer.Exit(_code(_audit(settings), settings, nagios=nagios))
 
 
 @app.command(
@@ -257,6 +266,13 @@ def probe(
             metavar="inside|outside[:LABEL]", help="From where this machine looks.", autocompletion=completion.vantages
         ),
     ] = "outside",
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            help="prepare, or verify: after the switch. A probe cannot find out by itself.",
+            autocompletion=completion.stages,
+        ),
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(help="Only this check or category. Repeatable.", autocompletion=completion.checks_and_categories),
@@ -273,23 +289,18 @@ def probe(
             help="Least severity for exit code 1: blocker, warning, advice.", autocompletion=completion.fail_on
         ),
     ] = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        list[str] | None,
-        typer.Option(
-            help="terminal (default), html or json. Repeatable with a folder.", autocompletion=completion.formats
-        ),
-    ] = None,
+    format: Formats = None,  # noqa: A002 - the option's name
     output: Annotated[
         str | None, typer.Option(help="- for standard output (default), a file, or a folder for several formats.")
     ] = None,
     now: Annotated[str | None, typer.Option(metavar="TIME", help="Judge dates as of this time.")] = None,
+    nagios: Nagios = False,
     config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     debug: Debug = None,
 ) -> None:
     """Look at names from the network alone, without any right on Exchange: from home, from outside, from a partner."""
-    from checker.results import exit_code
     from checker.settings import load_settings
 
     settings = load_settings(
@@ -304,12 +315,13 @@ def probe(
             "resolve": resolve,
             "nameserver": nameserver,
             "vantage": vantage,
+            "stage": stage,
             "only": only,
             "skip": skip,
             "timeout": timeout,
             "deadline": deadline,
             "fail-on": fail_on,
-            "format": format,
+            "format": format or (["nagios"] if nagios else None),
             "output": output,
             "now": now,
             "quiet": quiet or None,
@@ -319,7 +331,7 @@ def probe(
         Path(config) if config else None,
         probe=True,
     )
-    raise typer.Exit(exit_code(_audit(settings), settings.fail_on))
+    raise typer.Exit(_code(_audit(settings), settings, nagios=nagios))
 
 
 @app.command(epilog="Example: mapiready demo --scenario broken --output .")
@@ -395,12 +407,7 @@ def render(
             metavar="REPORT.json…", help="JSON reports of mapiready; - for standard input. Several views become one."
         ),
     ],
-    format: Annotated[  # noqa: A002 - the option's name
-        list[str] | None,
-        typer.Option(
-            help="terminal (default), html or json. Repeatable with a folder.", autocompletion=completion.formats
-        ),
-    ] = None,
+    format: Formats = None,  # noqa: A002 - the option's name
     output: Annotated[str | None, typer.Option(help="- for standard output (default), a file, or a folder.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not show where files were written.")] = False,
     verbose: Verbose = False,
@@ -415,6 +422,36 @@ def render(
     written = write_all(merge([read_report(name) for name in report]), plan, verbose=verbose)
     if not quiet:
         _say_written(written)
+
+
+@app.command(
+    epilog="Examples:\n\n\b\n  mapiready diff yesterday.json today.json\n"
+    "  mapiready diff before.json after.json --output changes.html\n\n"
+    "Exit codes: 0 nothing got worse, 1 something did, 2 wrong use, 4 mapiready failed."
+)
+def diff(
+    before: Annotated[
+        str, typer.Argument(metavar="BEFORE.json", help="The earlier JSON report; - for standard input.")
+    ],
+    after: Annotated[str, typer.Argument(metavar="AFTER.json", help="The later one, of the same organisation.")],
+    format: Annotated[  # noqa: A002 - the option's name
+        list[str] | None,
+        typer.Option(
+            help="terminal (default), html or json. Repeatable with a folder.",
+            autocompletion=completion.comparison_formats,
+        ),
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="- for standard output (default), a file, or a folder.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not show where files were written.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compare two reports: what got better, worse, new and gone."""
+    from checker.render import diff as compare_reports
+
+    code, written = compare_reports(before, after, tuple(format or ()), output, verbose=verbose)
+    if not quiet:
+        _say_written(written)
+    raise typer.Exit(code)
 
 
 def _audit(settings: "Settings") -> "Report":
@@ -447,6 +484,16 @@ def _audit(settings: "Settings") -> "Report":
     return outcome.report
 
 
+def _code(report: "Report", settings: "Settings", *, nagios: bool) -> int:
+    if nagios:
+        from checker.nagios import nagios_state
+
+        return nagios_state(report)
+    from checker.results import exit_code
+
+    return exit_code(report, settings.fail_on)
+
+
 def _say_written(files: tuple[Path, ...]) -> None:
     for file in files:
         typer.echo(f"Written: {file}", err=True)
@@ -454,6 +501,10 @@ def _say_written(files: tuple[Path, ...]) -> None:
 
 def main() -> None:
     """The console script. Every foreseeable mistake ends in one sentence on standard error and its exit code."""
+    if "--nagios" in sys.argv[1:]:
+        from checker.nagios import as_plugin
+
+        sys.exit(as_plugin(lambda: app(standalone_mode=False)))
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the last boundary: no traceback for a user
