@@ -248,7 +248,9 @@ def _refuse_twice(views: Iterable[SavedView]) -> None:
 
 
 def _names(view: SavedView) -> str:
-    return ", ".join(Path(file).name for file in view.files)
+    names = [Path(file).name for file in view.files]
+    more = [f"{len(names) - 3} more"] if len(names) > 3 else []
+    return ", ".join(names[:3] + more)
 
 
 async def _refuse_strangers(views: Iterable[SavedView]) -> None:
