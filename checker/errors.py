@@ -10,7 +10,7 @@
       │    ├─ ExportsError          exports that cannot be judged             (checker.exports)
       │    ├─ JudgingError          files that cannot be judged, or together  (checker.judging)
       │    ├─ ArchiveError          a zip that is damaged or hostile          (checker.snapshot.archive)
-      │    ├─ CollectedError        what is not the collector's          (checker.collected)
+      │    ├─ CollectedError        what is not the collector's              (checker.collected)
       │    ├─ SnapshotError         a snapshot that cannot be read            (checker.snapshot.replay)
       │    ├─ ViewsError            reports that are no views of one thing    (checker.views)
       │    └─ ReportFileError       a report file that cannot be read         (reports.json_report)
