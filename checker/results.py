@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
 from typing import TypeAlias
@@ -131,17 +131,39 @@ CmdletValue: TypeAlias = str | int | bool | None | tuple[str, ...]
 class Cmdlet:
     """A step of a remedy that is one cmdlet: `Cmdlet("Set-X", where="EX01", Identity=..., Flag=True)`.
 
-    Parameters keep their order. `where` says in which shell; the Exchange Management Shell if it is not said.
+    Parameters keep their order. `where` says in which shell; the Exchange Management Shell if it is not said. `undo` is
+    the same command with the values that were found, None when they are not known: see `replacing`. What a step is, is
+    told by what it does; how it is undone makes no other step of it.
     """
 
     name: str
     where: str
     parameters: tuple[tuple[str, CmdletValue], ...]
+    undo: Cmdlet | None = field(compare=False)
 
     def __init__(self, name: str, *, where: str = "Exchange Management Shell", **parameters: CmdletValue) -> None:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "where", where)
         object.__setattr__(self, "parameters", tuple(parameters.items()))
+        object.__setattr__(self, "undo", None)
+
+    def replacing(self, **found: CmdletValue) -> Cmdlet:
+        """The same step, which knows the values that it replaces: `.replacing(InternalUrl=None)`. Every parameter that
+        is a setting must be named; the others say what is set.
+
+        Raises:
+            ValueError: a value that was found is of no parameter of this step.
+        """
+        parameters = dict(self.parameters)
+        if not found or not found.keys() <= parameters.keys():
+            raise ValueError(f"{self.name}: {', '.join(found) or 'nothing'} was found, and is not what the step sets.")
+        return self.undone_by(Cmdlet(self.name, where=self.where, **{**parameters, **found}))
+
+    def undone_by(self, undo: Cmdlet) -> Cmdlet:
+        """The same step, with the one that takes it back."""
+        step = Cmdlet(self.name, where=self.where, **dict(self.parameters))
+        object.__setattr__(step, "undo", undo)
+        return step
 
 
 @dataclass(frozen=True, slots=True)

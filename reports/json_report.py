@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from importlib.resources import files
@@ -159,20 +159,24 @@ def subject_object(subject: Subject) -> dict[str, object]:
 def _step(step: Step) -> dict[str, object]:
     match step:
         case Cmdlet():
-            return {
-                "kind": "cmdlet",
-                "where": step.where,
-                "name": step.name,
-                "parameters": [
-                    {"name": name, "value": list(value) if isinstance(value, tuple) else value}
-                    for name, value in step.parameters
-                ],
-                "command": powershell_line(step),
-            }
+            return {**_cmdlet(step), "undo": _cmdlet(step.undo) if step.undo else None}
         case Advice():
             return {"kind": "advice", "who": step.who, "text": step.text}
         case _:
             assert_never(step)
+
+
+def _cmdlet(step: Cmdlet) -> dict[str, object]:
+    return {
+        "kind": "cmdlet",
+        "where": step.where,
+        "name": step.name,
+        "parameters": [
+            {"name": name, "value": list(value) if isinstance(value, tuple) else value}
+            for name, value in step.parameters
+        ],
+        "command": powershell_line(step),
+    }
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -345,12 +349,14 @@ def _read_step(place: _Place) -> Step:
         return Advice(place.child("who").string(), place.child("text").string())
     if kind != "cmdlet":
         raise place.child("kind").wrong("cmdlet or advice")
-    parameters = dict(place.child("parameters").each(_read_parameter))
-    return _read_cmdlet(place, parameters)
+    # Reports of the first days do not say how a step is undone.
+    step = _read_cmdlet(place)
+    return step if place.get("undo") is None else step.undone_by(_read_cmdlet(place.child("undo")))
 
 
-def _read_cmdlet(place: _Place, parameters: Mapping[str, CmdletValue]) -> Cmdlet:
+def _read_cmdlet(place: _Place) -> Cmdlet:
     """The command is quoted again, never taken from the file; a name that would be code is refused here."""
+    parameters = dict(place.child("parameters").each(_read_parameter))
     try:
         cmdlet = Cmdlet(place.child("name").string(), where=place.child("where").string(), **parameters)
         powershell_line(cmdlet)

@@ -140,5 +140,7 @@ def _steps(
         version = known[service.name].version
         older = isinstance(version, Version) and version < _RENAMED
         cmdlet = "Set-ClientAccessServer" if older else "Set-ClientAccessService"
-        steps.append(Cmdlet(cmdlet, Identity=service.name, AutoDiscoverServiceInternalUri=wanted))
+        step = Cmdlet(cmdlet, Identity=service.name, AutoDiscoverServiceInternalUri=wanted)
+        found = service.autodiscover_uri
+        steps.append(step.replacing(AutoDiscoverServiceInternalUri=found) if isinstance(found, str) else step)
     return steps

@@ -116,12 +116,15 @@ def _rpc(
         "MAPIBlockOutlookRpcHttp",
         names,
         told,
-        lambda name: Cmdlet("Set-CASMailbox", Identity=name, MAPIBlockOutlookRpcHttp=False),
+        lambda name: Cmdlet("Set-CASMailbox", Identity=name, MAPIBlockOutlookRpcHttp=False).replacing(
+            MAPIBlockOutlookRpcHttp=True
+        ),
     )
 
 
 def _versions(settings: MailboxSettings, doubts: list[NotCollected | None]) -> Block:
     names = []
+    found: dict[str, str] = {}
     for mailbox in settings.notable:
         if not isinstance(mailbox.blocked_versions, str):
             continue
@@ -130,12 +133,15 @@ def _versions(settings: MailboxSettings, doubts: list[NotCollected | None]) -> B
             doubts.append(_unreadable(mailbox))
         elif capable:
             names.append(mailbox.address)
+            found[mailbox.address] = mailbox.blocked_versions
     doubts.append(settings.doubt("MAPIBlockOutlookVersions"))
     return Block(
         "MAPIBlockOutlookVersions",
         names,
         "builds that speak MAPI over HTTP are blocked",
-        lambda name: Cmdlet("Set-CASMailbox", Identity=name, MAPIBlockOutlookVersions=None),
+        lambda name: Cmdlet("Set-CASMailbox", Identity=name, MAPIBlockOutlookVersions=None).replacing(
+            MAPIBlockOutlookVersions=found[name]
+        ),
     )
 
 
@@ -156,7 +162,9 @@ def _external(
         setting,
         names,
         "they are not told the ExternalUrl",
-        lambda name: Cmdlet("Set-CASMailbox", Identity=name, MAPIBlockOutlookExternalConnectivity=False),
+        lambda name: Cmdlet("Set-CASMailbox", Identity=name, MAPIBlockOutlookExternalConnectivity=False).replacing(
+            MAPIBlockOutlookExternalConnectivity=True
+        ),
     )
 
 

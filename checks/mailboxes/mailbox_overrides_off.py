@@ -38,8 +38,13 @@ def judge(settings: MailboxSettings) -> Verdict:
             f" {first_of(names)}",
             found=f"{len(names):,} with MapiHttpEnabled False",
             expected="none",
-            remedy=on_each(names, lambda name: Cmdlet("Set-CASMailbox", Identity=name, MapiHttpEnabled=None)),
+            remedy=on_each(names, _follow),
             evidence=all_of("mailboxes", names),
         )
     need(settings.doubt("MapiHttpEnabled"))
     return passed(f"none of {settings.looked_at:,} mailboxes has MapiHttpEnabled False")
+
+
+def _follow(name: str) -> Cmdlet:
+    """No setting of its own any more: as the organisation."""
+    return Cmdlet("Set-CASMailbox", Identity=name, MapiHttpEnabled=None).replacing(MapiHttpEnabled=False)

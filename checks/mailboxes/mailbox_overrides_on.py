@@ -63,9 +63,14 @@ def judge(
             f" {count_of(len(names), settings.looked_at)}: {first_of(names)}",
             found=f"{len(names):,} of {len(ahead):,} mailboxes with MapiHttpEnabled True have an archive",
             expected="none with an archive",
-            remedy=on_each(names, lambda name: Cmdlet("Set-CASMailbox", Identity=name, MapiHttpEnabled=None)),
+            remedy=on_each(names, _follow),
             evidence=all_of("mailboxes", names),
         )
     need(having.doubt)
     need(settings.doubt("MapiHttpEnabled"))
     return passed(f"{count_of(len(ahead), settings.looked_at)} ahead of the organisation, none with an archive")
+
+
+def _follow(name: str) -> Cmdlet:
+    """No setting of its own any more: as the organisation."""
+    return Cmdlet("Set-CASMailbox", Identity=name, MapiHttpEnabled=None).replacing(MapiHttpEnabled=True)

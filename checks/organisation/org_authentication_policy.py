@@ -80,12 +80,13 @@ def judge(policy: AuthenticationPolicy, directories: Collected[MapiVirtualDirect
 def _mend(policy: str, lacking: list[MapiVirtualDirectory], *, blocks_modern: bool) -> list[Step]:
     """OAuth for directories that lack it; where OAuth itself is blocked, the policy."""
     if blocks_modern:
-        return [Cmdlet("Set-AuthenticationPolicy", Identity=policy, BlockModernAuthMapi=False)]
+        step = Cmdlet("Set-AuthenticationPolicy", Identity=policy, BlockModernAuthMapi=False)
+        return [step.replacing(BlockModernAuthMapi=True)]
     return [
         Cmdlet(
             "Set-MapiVirtualDirectory",
             Identity=directory.identity,
             IISAuthenticationMethods=(*need(directory.authentication_methods), "OAuth"),
-        )
+        ).replacing(IISAuthenticationMethods=need(directory.authentication_methods))
         for directory in lacking
     ]

@@ -72,5 +72,5 @@ def judge(organization: OrganizationConfig, support: MapiHttpSupport | NotCollec
         "the organisation's switch is off",
         found="MapiHttpEnabled False",
         expected="MapiHttpEnabled True",
-        remedy=[Cmdlet("Set-OrganizationConfig", MapiHttpEnabled=True)],
+        remedy=[Cmdlet("Set-OrganizationConfig", MapiHttpEnabled=True).replacing(MapiHttpEnabled=False)],
     )

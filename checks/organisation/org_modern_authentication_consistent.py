@@ -45,6 +45,6 @@ def judge(directory: MapiVirtualDirectory, organization: OrganizationConfig) -> 
                 "Set-MapiVirtualDirectory",
                 Identity=directory.identity,
                 IISAuthenticationMethods=(*offered, "OAuth"),
-            )
+            ).replacing(IISAuthenticationMethods=offered)
         ],
     )

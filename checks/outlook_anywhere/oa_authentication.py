@@ -44,7 +44,11 @@ def judge(anywhere: OutlookAnywhere) -> Verdict:
         f"{sides}, which IIS does not offer",
         found=f"IISAuthenticationMethods {', '.join(offered)}",
         expected=f"{', '.join(more)} among them",
-        remedy=[Cmdlet("Set-OutlookAnywhere", Identity=anywhere.identity, IISAuthenticationMethods=(*offered, *more))],
+        remedy=[
+            Cmdlet(
+                "Set-OutlookAnywhere", Identity=anywhere.identity, IISAuthenticationMethods=(*offered, *more)
+            ).replacing(IISAuthenticationMethods=offered)
+        ],
     )
 
 

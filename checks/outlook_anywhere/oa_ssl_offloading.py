@@ -39,7 +39,9 @@ def judge(anywhere: OutlookAnywhere, in_iis: Collected[OutlookAnywhereInIis] | N
         f"SSLOffloading is on while Extended Protection of /rpc is on ({protection.value})",
         found=["SSLOffloading True", f"ExtendedProtectionTokenChecking {protection.value}"],
         expected="SSLOffloading False",
-        remedy=[Cmdlet("Set-OutlookAnywhere", Identity=anywhere.identity, SSLOffloading=False)],
+        remedy=[
+            Cmdlet("Set-OutlookAnywhere", Identity=anywhere.identity, SSLOffloading=False).replacing(SSLOffloading=True)
+        ],
     )
 
 

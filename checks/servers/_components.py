@@ -58,6 +58,6 @@ def bring_back(server: str, down: Iterable[ComponentState]) -> list[Step]:
                         Component=component.name,
                         State="Active",
                         Requester=requester,
-                    )
+                    ).replacing(State=component.state)
                 )
     return steps

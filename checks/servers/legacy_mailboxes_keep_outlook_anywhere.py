@@ -121,7 +121,7 @@ def _mend(directory: OutlookAnywhere) -> list[Step]:
                 "Set-OutlookAnywhere",
                 Identity=directory.identity,
                 IISAuthenticationMethods=(*methods, "Ntlm", "Negotiate"),
-            )
+            ).replacing(IISAuthenticationMethods=methods)
         ]
     return [
         Advice(

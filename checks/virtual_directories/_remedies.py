@@ -33,14 +33,17 @@ def set_url(directory: MapiVirtualDirectory, parameter: str, host: str | None) -
             )
     if host is not None and not isinstance(methods, NotCollected):
         url = f"https://{host}/mapi"
-        return [
-            Cmdlet(
-                "Set-MapiVirtualDirectory",
-                Identity=directory.identity,
-                **{parameter: url},
-                IISAuthenticationMethods=methods,
-            )
-        ]
+        step = Cmdlet(
+            "Set-MapiVirtualDirectory",
+            Identity=directory.identity,
+            **{parameter: url},
+            IISAuthenticationMethods=methods,
+        )
+        found = directory.internal_url if parameter == "InternalUrl" else directory.external_url
+        before = directory.authentication_methods
+        if isinstance(found, NotCollected) or isinstance(before, NotCollected):
+            return [step]
+        return [step.replacing(**{parameter: found}, IISAuthenticationMethods=before)]
     name = f"https://{host}/mapi" if host else "https://NAME/mapi, where NAME is the one that clients shall use"
     return [
         Advice(

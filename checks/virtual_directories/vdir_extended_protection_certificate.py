@@ -86,7 +86,8 @@ def judge(
             elif item.ssl_offloading:
                 problems.append("SSLOffloading of Outlook Anywhere is on")
                 found.append("SSLOffloading True")
-                remedy.append(Cmdlet("Set-OutlookAnywhere", Identity=item.identity, SSLOffloading=False))
+                off = Cmdlet("Set-OutlookAnywhere", Identity=item.identity, SSLOffloading=False)
+                remedy.append(off.replacing(SSLOffloading=True))
     urls = (directory.internal_url, directory.external_url)
     doubts += [url for url in urls if isinstance(url, NotCollected)]
     for host in dict.fromkeys(host for host in map(host_of, urls) if host is not None):

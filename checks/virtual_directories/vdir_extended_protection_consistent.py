@@ -91,7 +91,7 @@ def _remedy(known: Sequence[tuple[MapiDirectoryInIis, TokenChecking]]) -> list[S
             "Set-MapiVirtualDirectory",
             Identity=item.directory.identity,
             ExtendedProtectionTokenChecking=wanted.value,
-        )
+        ).replacing(ExtendedProtectionTokenChecking=value.value)
         for item, value in known
         if value is not wanted
     ]

@@ -49,6 +49,6 @@ def judge(directory: MapiVirtualDirectory, organization: OrganizationConfig | No
                 "Set-MapiVirtualDirectory",
                 Identity=directory.identity,
                 IISAuthenticationMethods=(*offered, *OUTLOOK_METHODS),
-            )
+            ).replacing(IISAuthenticationMethods=offered)
         ],
     )

@@ -101,4 +101,5 @@ def _set(methods: tuple[str, ...]) -> set[str]:
 
 def _add(directory: MapiVirtualDirectory, methods: tuple[str, ...], every: dict[str, str]) -> Cmdlet:
     more = tuple(method for key, method in every.items() if key not in _set(methods))
-    return Cmdlet("Set-MapiVirtualDirectory", Identity=directory.identity, IISAuthenticationMethods=(*methods, *more))
+    step = Cmdlet("Set-MapiVirtualDirectory", Identity=directory.identity, IISAuthenticationMethods=(*methods, *more))
+    return step.replacing(IISAuthenticationMethods=methods)

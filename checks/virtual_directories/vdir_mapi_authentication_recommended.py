@@ -65,8 +65,12 @@ def judge(directory: MapiVirtualDirectory, organization: OrganizationConfig | No
         problems.append("offers Basic")
     remedy: list[Step] = []
     if lacking:
-        added = (*offered, *lacking)
-        remedy.append(Cmdlet("Set-MapiVirtualDirectory", Identity=directory.identity, IISAuthenticationMethods=added))
+        step = Cmdlet(
+            "Set-MapiVirtualDirectory",
+            Identity=directory.identity,
+            IISAuthenticationMethods=(*offered, *lacking),
+        )
+        remedy.append(step.replacing(IISAuthenticationMethods=offered))
     if "basic" in names:
         remedy.append(
             Advice(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
-from checker.results import Report
+from checker.results import Cmdlet, Report
 from reports.json_report import ReportFileError, parse, render, schema
 from tests.reports.samples import empty_report, healthy_report, hostile_report, large_report, rich_report
 from tests.reports.strategies import REPORTS
@@ -82,6 +83,7 @@ def test_what_a_script_reads() -> None:
             {"name": "Services", "value": "IIS"},
         ],
         "command": "Enable-ExchangeCertificate -Thumbprint '<thumbprint of the new certificate>' -Services 'IIS'",
+        "undo": None,
     }
     folded = next(item for item in report["findings"] if item["check"] == "endpoint-rpc-proxy")
     assert folded["reason"] == "http-error"
@@ -198,3 +200,22 @@ def test_no_value_anywhere_breaks_the_reader(wrong: object) -> None:
         except ReportFileError:
             continue
         render(read)
+
+
+def test_how_a_step_is_undone_comes_back() -> None:
+    report = rich_report()
+    step = Cmdlet("Set-MapiVirtualDirectory", Identity="EX1", InternalUrl="https://a.test/mapi", Values=("a", "b"))
+    step = step.replacing(InternalUrl=None, Values=("a",))
+    changed = replace(report, findings=(replace(report.findings[0], remedy=(step,)),))
+    read = parse(render(changed)).findings[0].remedy[0]
+    assert isinstance(read, Cmdlet)
+    assert (read, read.undo) == (step, step.undo)
+    assert VALIDATOR.is_valid(document(changed))
+
+
+def test_a_report_that_does_not_say_how_a_step_is_undone() -> None:
+    text = document(rich_report())
+    del text["findings"][0]["remedy"][2]["undo"]
+    step = parse(json.dumps(text)).findings[0].remedy[2]
+    assert isinstance(step, Cmdlet)
+    assert step.undo is None
