@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from types import MappingProxyType
 
 from checker.errors import UserError
 from checker.results import (
+    Change,
+    Difference,
     ExitCode,
     Finding,
     Readiness,
@@ -34,36 +35,6 @@ __all__ = ["Change", "Comparison", "ComparisonError", "Difference", "compare", "
 
 class ComparisonError(UserError):
     """These reports are not of one organisation."""
-
-
-class Change(Enum):
-    """What became of a finding, in the order in which it is shown."""
-
-    WORSE = "worse"  # a failure that the earlier report does not have, or the proof of a blocker is lost
-    UNSEEN = "unseen"  # it was known and is not looked at any more: neither better nor a pass
-    BETTER = "better"
-    CHANGED = "changed"  # neither better nor worse: other words, another value, accepted, not applicable
-    NEW = "new"  # the earlier report has nothing of it
-    GONE = "gone"  # the later report has nothing of it
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What became of one finding. `before` or `after` is None when that report has nothing of it; each may be a finding
-    on the organisation or a server that speaks for `subject`."""
-
-    change: Change
-    subject: Subject
-    before: Finding | None
-    after: Finding | None
-
-    @property
-    def finding(self) -> Finding:
-        """The later finding, or the one that is gone."""
-        finding = self.after or self.before
-        assert finding is not None
-        return finding
 
 
 @dataclass(frozen=True, slots=True)

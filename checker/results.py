@@ -6,7 +6,8 @@ check + Subject -> Verdict -> Finding -> Report -> Readiness -> exit code
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
@@ -17,16 +18,21 @@ from checker.answers import Reason
 __all__ = [
     "Advice",
     "Category",
+    "Change",
     "Cmdlet",
     "CmdletValue",
     "Counts",
+    "Difference",
     "ExitCode",
     "FailOn",
     "Finding",
     "FindingRef",
+    "PastRun",
     "Readiness",
     "Report",
+    "RunHistory",
     "Severity",
+    "SinceLastRun",
     "Stage",
     "Status",
     "Step",
@@ -347,6 +353,80 @@ class Counts:
     checks_known: int  # different checks that there are
 
 
+class Change(Enum):
+    """What became of a finding, in the order in which it is shown."""
+
+    WORSE = "worse"  # a failure that the earlier report does not have, or the proof of a blocker is lost
+    UNSEEN = "unseen"  # it was known and is not looked at any more: neither better nor a pass
+    BETTER = "better"
+    CHANGED = "changed"  # neither better nor worse: other words, another value, accepted, not applicable
+    NEW = "new"  # the earlier report has nothing of it
+    GONE = "gone"  # the later report has nothing of it
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What became of one finding. `before` or `after` is None when that report has nothing of it; each may be a finding
+    on the organisation or a server that speaks for `subject`."""
+
+    change: Change
+    subject: Subject
+    before: Finding | None
+    after: Finding | None
+
+    @property
+    def finding(self) -> Finding:
+        """The later finding, or the one that is gone."""
+        finding = self.after or self.before
+        assert finding is not None
+        return finding
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run as the history remembers it, without its findings. `unanswered` counts unknown and error."""
+
+    run: str  # its id in the history
+    started: datetime  # aware
+    readiness: Readiness
+    headline: str
+    failed_blockers: int
+    failed_warnings: int
+    failed_advice: int
+    unanswered: int
+    passed: int
+    tool_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SinceLastRun:
+    """What differs from the last run of the same kind; what did not change is only counted."""
+
+    last: PastRun
+    headline: str  # "WORSE", "LESS IS KNOWN", "BETTER", "CHANGED", "UNCHANGED"
+    readiness: Change
+    notes: tuple[str, ...]  # what makes the runs less comparable
+    differences: tuple[Difference, ...]
+    unchanged: int
+
+    @property
+    def counts(self) -> Mapping[Change, int]:
+        """How many findings became what."""
+        counted = Counter(difference.change for difference in self.differences)
+        return {change: counted[change] for change in Change} | {Change.UNCHANGED: self.unchanged}
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """What the history knows beside this run: earlier runs of the same organisation, vantage and narrowing."""
+
+    kept: str | None  # under which id this run is kept; None: it could not be kept
+    total: int  # how many earlier runs there are
+    runs: tuple[PastRun, ...]  # the latest of them, oldest first
+    since: SinceLastRun | None  # None: there is nothing to compare with
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """Everything that a writer needs, in the order in which it is to be shown."""
@@ -370,6 +450,7 @@ class Report:
     headline: str  # "NOT READY", "READY EXCEPT 2 ACCEPTED", …
     not_proven: tuple[str, ...]  # blockers that are NOT_RUN for want of an input
     counts: Counts
+    history: RunHistory | None  # None: no history was asked for, or it cannot be read
 
 
 def readiness_of(findings: Sequence[Finding], *, narrowed: bool, servers_judged: int, interrupted: bool) -> Readiness:

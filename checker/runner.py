@@ -542,6 +542,7 @@ async def audit(
         headline=headline(readiness, counts, findings),
         not_proven=not_proven(findings),
         counts=counts,
+        history=None,
     )
 
 

@@ -69,6 +69,7 @@ def merge(reports: Sequence[Report]) -> Report:
         headline=headline(readiness, counts, findings),
         not_proven=not_proven(findings),
         counts=counts,
+        history=None,
     )
 
 

@@ -22,14 +22,19 @@ from checker.quoting import powershell_line
 from checker.results import (
     Advice,
     Category,
+    Change,
     Cmdlet,
     CmdletValue,
     Counts,
+    Difference,
     Finding,
     FindingRef,
+    PastRun,
     Readiness,
     Report,
+    RunHistory,
     Severity,
+    SinceLastRun,
     Stage,
     Status,
     Step,
@@ -42,8 +47,10 @@ __all__ = [
     "SCHEMA_VERSION",
     "ReportFileError",
     "as_text",
+    "difference_object",
     "finding_object",
     "parse",
+    "past_run_object",
     "render",
     "schema",
     "subject_object",
@@ -106,7 +113,10 @@ def _before_findings(report: Report) -> dict[str, object]:
 
 
 def _after_findings(report: Report) -> dict[str, object]:
-    return {"timings": [{"what": timing.what, "seconds": timing.seconds} for timing in report.timings]}
+    return {
+        "timings": [{"what": timing.what, "seconds": timing.seconds} for timing in report.timings],
+        "history": _history(report.history) if report.history else None,
+    }
 
 
 _COUNTS = (
@@ -179,6 +189,52 @@ def _cmdlet(step: Cmdlet) -> dict[str, object]:
     }
 
 
+def _history(history: RunHistory) -> dict[str, object]:
+    return {
+        "kept": history.kept,
+        "total": history.total,
+        "runs": [past_run_object(run) for run in history.runs],
+        "since": _since(history.since) if history.since else None,
+    }
+
+
+def past_run_object(run: PastRun) -> dict[str, object]:
+    """A run of the history as it stands in every JSON of ours."""
+    return {
+        "run": run.run,
+        "started": run.started.isoformat(),
+        "readiness": run.readiness.value,
+        "headline": run.headline,
+        "counts": {name: getattr(run, name) for name in _PAST_COUNTS},
+        "tool_version": run.tool_version,
+    }
+
+
+_PAST_COUNTS = ("failed_blockers", "failed_warnings", "failed_advice", "unanswered", "passed")
+
+
+def _since(since: SinceLastRun) -> dict[str, object]:
+    return {
+        "last": past_run_object(since.last),
+        "headline": since.headline,
+        "readiness": since.readiness.value,
+        "notes": list(since.notes),
+        "counts": {change.value: since.counts[change] for change in Change},
+        "differences": [difference_object(difference) for difference in since.differences],
+    }
+
+
+def difference_object(difference: Difference) -> dict[str, object]:
+    """What became of a finding, as it stands in every JSON of ours."""
+    return {
+        "change": difference.change.value,
+        "check": difference.finding.check,
+        "subject": subject_object(difference.subject),
+        "before": finding_object(difference.before) if difference.before else None,
+        "after": finding_object(difference.after) if difference.after else None,
+    }
+
+
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -225,6 +281,7 @@ def parse(text: str) -> Report:
         headline=root.child("headline").string(),
         not_proven=root.child("not_proven").each(_Place.string),
         counts=Counts(**{name: counts.child(name).whole_number() for name in _COUNTS}),
+        history=_Place(root.get("history"), "history").optional(_read_history),
     )
 
 
@@ -341,6 +398,46 @@ def _read_evidence(place: _Place) -> tuple[str, str]:
 
 def _read_timing(place: _Place) -> Timing:
     return Timing(place.child("what").string(), place.child("seconds").number())
+
+
+def _read_history(place: _Place) -> RunHistory:
+    return RunHistory(
+        kept=place.child("kept").optional(_Place.string),
+        total=place.child("total").whole_number(),
+        runs=place.child("runs").each(_read_past_run),
+        since=place.child("since").optional(_read_since),
+    )
+
+
+def _read_past_run(place: _Place) -> PastRun:
+    counts = place.child("counts")
+    return PastRun(
+        run=place.child("run").string(),
+        started=place.child("started").moment(),
+        readiness=place.child("readiness").one_of(Readiness),
+        headline=place.child("headline").string(),
+        tool_version=place.child("tool_version").string(),
+        **{name: counts.child(name).whole_number() for name in _PAST_COUNTS},
+    )
+
+
+def _read_since(place: _Place) -> SinceLastRun:
+    return SinceLastRun(
+        last=_read_past_run(place.child("last")),
+        headline=place.child("headline").string(),
+        readiness=place.child("readiness").one_of(Change),
+        notes=place.child("notes").each(_Place.string),
+        differences=place.child("differences").each(_read_difference),
+        unchanged=place.child("counts").child(Change.UNCHANGED.value).whole_number(),
+    )
+
+
+def _read_difference(place: _Place) -> Difference:
+    before = place.child("before").optional(_read_finding)
+    after = place.child("after").optional(_read_finding)
+    if before is None and after is None:
+        raise place.wrong("a finding before, after or both")
+    return Difference(place.child("change").one_of(Change), _read_subject(place.child("subject")), before, after)
 
 
 def _read_step(place: _Place) -> Step:

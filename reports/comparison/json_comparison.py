@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from checker.comparing import Change, Comparison, Difference
+from checker.comparing import Change, Comparison
 from checker.results import Report
-from reports.json_report import as_text, finding_object, subject_object
+from reports.json_report import as_text, difference_object
 
 __all__ = ["SCHEMA_VERSION", "render", "schema"]
 
@@ -35,7 +35,7 @@ def render(comparison: Comparison) -> str:
     }
     # One at a time, as in a report: the pieces of all at once would be several times as large as the text.
     differences = ",".join(
-        "\n  " + as_text(_difference(difference)).replace("\n", "\n  ") for difference in comparison.differences
+        "\n  " + as_text(difference_object(difference)).replace("\n", "\n  ") for difference in comparison.differences
     )
     end = "\n " if differences else ""
     before = as_text(head).removesuffix("\n}")
@@ -52,14 +52,4 @@ def _run(report: Report) -> dict[str, object]:
         "narrowed": list(report.narrowed),
         "interrupted": report.interrupted,
         "tool_version": report.tool_version,
-    }
-
-
-def _difference(difference: Difference) -> dict[str, object]:
-    return {
-        "change": difference.change.value,
-        "check": difference.finding.check,
-        "subject": subject_object(difference.subject),
-        "before": finding_object(difference.before) if difference.before else None,
-        "after": finding_object(difference.after) if difference.after else None,
     }

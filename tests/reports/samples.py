@@ -322,6 +322,7 @@ def report(findings: Iterable[Finding], *, readiness: Readiness, headline: str) 
         headline=headline,
         not_proven=(),
         counts=counted(ordered),
+        history=None,
     )
 
 

@@ -11,13 +11,18 @@ from checker.answers import Reason
 from checker.results import (
     Advice,
     Category,
+    Change,
     Cmdlet,
     Counts,
+    Difference,
     Finding,
     FindingRef,
+    PastRun,
     Readiness,
     Report,
+    RunHistory,
     Severity,
+    SinceLastRun,
     Stage,
     Status,
     Subject,
@@ -77,6 +82,30 @@ FINDINGS = st.builds(
     because=st.none() | st.builds(FindingRef, TEXTS, SUBJECTS),
 )
 NUMBERS = st.integers(0, 10**6)
+PAST_RUNS = st.builds(PastRun, TEXTS, MOMENTS, st.sampled_from(Readiness), TEXTS, *[NUMBERS] * 5, TEXTS)
+DIFFERENCES = st.tuples(
+    st.sampled_from([change for change in Change if change is not Change.UNCHANGED]),
+    SUBJECTS,
+    st.none() | FINDINGS,
+    FINDINGS,
+    st.booleans(),
+).map(lambda drawn: Difference(*drawn[:3], None if drawn[2] and drawn[4] else drawn[3]))
+HISTORIES = st.builds(
+    RunHistory,
+    kept=st.none() | TEXTS,
+    total=NUMBERS,
+    runs=st.lists(PAST_RUNS, max_size=2).map(tuple),
+    since=st.none()
+    | st.builds(
+        SinceLastRun,
+        PAST_RUNS,
+        TEXTS,
+        st.sampled_from(Change),
+        LISTS,
+        st.lists(DIFFERENCES, max_size=2).map(tuple),
+        NUMBERS,
+    ),
+)
 REPORTS = st.builds(
     Report,
     organisation=st.none() | TEXTS,
@@ -98,4 +127,5 @@ REPORTS = st.builds(
     headline=TEXTS,
     not_proven=LISTS,
     counts=st.builds(Counts, *[NUMBERS] * 12),
+    history=st.none() | HISTORIES,
 )
