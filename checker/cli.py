@@ -69,6 +69,10 @@ Nagios = Annotated[
     ),
 ]
 
+Keep = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Keep what was received in this file, for mapiready judge.")
+]
+
 _EXAMPLE_CHECK = """Examples:
 
 \b
@@ -187,6 +191,7 @@ def check(
         bool, typer.Option("--no-waivers", help="Count accepted findings as the failures that they are.")
     ] = False,
     nagios: Nagios = False,
+    keep: Keep = None,
     config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -229,6 +234,7 @@ def check(
             "certificate-days": certificate_days,
             "build-table-days": build_table_days,
             "waivers": False if no_waivers else None,
+            "keep": keep,
             "quiet": quiet or None,
             "verbose": verbose or None,
             "debug": debug,
@@ -295,6 +301,7 @@ def probe(
     ] = None,
     now: Annotated[str | None, typer.Option(metavar="TIME", help="Judge dates as of this time.")] = None,
     nagios: Nagios = False,
+    keep: Keep = None,
     config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -324,6 +331,7 @@ def probe(
             "format": format or (["nagios"] if nagios else None),
             "output": output,
             "now": now,
+            "keep": keep,
             "quiet": quiet or None,
             "verbose": verbose or None,
             "debug": debug,
@@ -425,6 +433,231 @@ def render(
 
 
 @app.command(
+    epilog="Examples:\n\n\b\n  mapiready gather ex01.contoso.com\n"
+    "  mapiready gather ex01.contoso.com --mailboxes all --output contoso.mapiready.zip"
+)
+def gather(
+    server: Annotated[
+        list[str] | None, typer.Argument(metavar="SERVER…", help="Exchange servers; the first that answers is used.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Who signs in, as DOMAIN\\user or user@domain; without it the logged-on user.")
+    ] = None,
+    password_file: Annotated[
+        str | None,
+        typer.Option(help="File that holds the password. Else MAPIREADY_PASSWORD, the OS keyring, or a prompt."),
+    ] = None,
+    mailbox: Mailbox = None,
+    account: Account = None,
+    account_password_file: AccountPasswordFile = None,
+    account_token_file: AccountTokenFile = None,
+    account_ticket: AccountTicket = False,
+    auth: Annotated[
+        str | None,
+        typer.Option(help="kerberos (default), negotiate, ntlm or basic.", autocompletion=completion.authentications),
+    ] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="http (default; messages are encrypted) or https.", autocompletion=completion.schemes),
+    ] = None,
+    port: Annotated[str | None, typer.Option(help="Port of remote PowerShell; default 80, or 443 with https.")] = None,
+    path: Annotated[str | None, typer.Option(help="Path of remote PowerShell; default /PowerShell/.")] = None,
+    ca_file: Annotated[
+        str | None, typer.Option(help="PEM file of root certificates to trust, in place of the system's store.")
+    ] = None,
+    resolve: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST:PORT:ADDRESS[:PORT]", help="Ask this address for that host, for all connections."),
+    ] = None,
+    nameserver: Annotated[
+        str | None, typer.Option(metavar="ADDRESS[:PORT]", help="DNS server to ask in place of the system's.")
+    ] = None,
+    name: Annotated[list[str] | None, typer.Option(help="A name in use that no setting tells. Repeatable.")] = None,
+    vantage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="inside|outside[:LABEL]", help="From where this machine looks.", autocompletion=completion.vantages
+        ),
+    ] = None,
+    servers: Annotated[list[str] | None, typer.Option(help="Judge only this server. Repeatable.")] = None,
+    mailboxes: Annotated[
+        str | None,
+        typer.Option(
+            help="auto (default: where there are at most 5,000), all or none.", autocompletion=completion.mailbox_modes
+        ),
+    ] = None,
+    sessions: Annotated[str | None, typer.Option(help="PowerShell sessions at once; default 4, at most 8.")] = None,
+    timeout: Annotated[str | None, typer.Option(help="Seconds for one step; default 30.")] = None,
+    deadline: Annotated[str | None, typer.Option(help="Seconds for the whole run; default 1800.")] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="The file to write.")] = "org.mapiready.zip",
+    config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
+    quiet: Quiet = False,
+    debug: Debug = None,
+) -> None:
+    """Gather all that a check could ask, and judge nothing: mapiready judge does, anywhere, at any time."""
+    from checker.audit import gather_organisation
+    from checker.password import find_account_credential, find_password
+    from checker.progress import progress_on_terminal
+    from checker.results import ExitCode
+    from checker.settings import load_settings
+
+    settings = load_settings(
+        {
+            "server": server,
+            "user": user,
+            "password-file": password_file,
+            "mailbox": mailbox,
+            "account": account,
+            "account-password-file": account_password_file,
+            "account-token-file": account_token_file,
+            "account-ticket": account_ticket or None,
+            "auth": auth,
+            "scheme": scheme,
+            "port": port,
+            "path": path,
+            "ca-file": ca_file,
+            "resolve": resolve,
+            "nameserver": nameserver,
+            "name": name,
+            "vantage": vantage,
+            "servers": servers,
+            "mailboxes": mailboxes,
+            "sessions": sessions,
+            "timeout": timeout,
+            "deadline": deadline,
+            "quiet": quiet or None,
+            "debug": debug,
+        },
+        Path(config) if config else None,
+    )
+    password = None if settings.user is None else find_password(settings.user, settings.password_file)
+    credential = find_account_credential(settings)
+    try:
+        with progress_on_terminal(sys.stderr.isatty() and not settings.quiet) as progress:
+            done = gather_organisation(settings, password, progress, Path(output).expanduser(), credential)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted before there was anything to keep.", err=True)
+        raise typer.Exit(ExitCode.INCONCLUSIVE) from None
+    for note in done.notes:
+        typer.echo(note, err=True)
+    stopped = done.gathered.stopped
+    if stopped is not None:
+        typer.echo(stopped.sentence, err=True)
+    if not settings.quiet:
+        _say_written((done.written,))
+    raise typer.Exit(ExitCode.INCONCLUSIVE if stopped or not done.gathered.servers else ExitCode.OK)
+
+
+@app.command(
+    epilog="Examples:\n\n\b\n  mapiready judge org.mapiready.zip --output report.html\n"
+    "  mapiready judge inside.zip outside.zip\n"
+    "  mapiready judge mapiready-EX01.zip mapiready-EX02.zip\n"
+    "  mapiready judge 'HealthChecker-*.xml'"
+)
+def judge(
+    file: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE…",
+            help="Snapshots, what the collector wrote, exports (Export-Clixml, HealthChecker), folders, patterns.",
+        ),
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="auto (default), prepare or verify.", autocompletion=completion.stages)
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this check or category. Repeatable.", autocompletion=completion.checks_and_categories),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(help="Not this check or category. Repeatable.", autocompletion=completion.checks_and_categories),
+    ] = None,
+    servers: Annotated[list[str] | None, typer.Option(help="Judge only this server. Repeatable.")] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            help="Least severity for exit code 1: blocker, warning, advice.", autocompletion=completion.fail_on
+        ),
+    ] = None,
+    format: Formats = None,  # noqa: A002 - the option's name
+    output: Annotated[
+        str | None, typer.Option(help="- for standard output (default), a file, or a folder for several formats.")
+    ] = None,
+    now: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Judge dates as of this time; default: when it was gathered.")
+    ] = None,
+    certificate_days: Annotated[
+        str | None, typer.Option(help="Days before its end at which a certificate expires soon; default 30.")
+    ] = None,
+    build_table_days: Annotated[
+        str | None, typer.Option(help="Age at which the table of builds no longer tells the newest; default 120.")
+    ] = None,
+    no_waivers: Annotated[
+        bool, typer.Option("--no-waivers", help="Count accepted findings as the failures that they are.")
+    ] = False,
+    nagios: Nagios = False,
+    config: Annotated[str | None, typer.Option(help="TOML file with the same names as these options.")] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Judge what was gathered, collected or exported before. Makes no connection at all."""
+    from checker.judging import judge_files
+    from checker.output import plan_output
+    from checker.progress import progress_on_terminal
+    from checker.render import write_all
+    from checker.settings import load_settings
+
+    settings = load_settings(
+        {
+            "stage": stage,
+            "only": only,
+            "skip": skip,
+            "servers": servers,
+            "fail-on": fail_on,
+            "format": format or (["nagios"] if nagios else None),
+            "output": output,
+            "now": now,
+            "certificate-days": certificate_days,
+            "build-table-days": build_table_days,
+            "waivers": False if no_waivers else None,
+            "quiet": quiet or None,
+            "verbose": verbose or None,
+        },
+        Path(config) if config else None,
+        saved=True,
+    )
+    plan = plan_output(settings.format, settings.output)
+    with progress_on_terminal(sys.stderr.isatty() and not settings.quiet) as progress:
+        report = judge_files(file or [], settings, progress)
+    written = write_all(report, plan, verbose=settings.verbose)
+    if not settings.quiet:
+        _say_written(written)
+    raise typer.Exit(_code(report, settings, nagios=nagios))
+
+
+@app.command(epilog="Example: mapiready collector --output Collect-MapiReadiness.ps1")
+def collector(
+    output: Annotated[str | None, typer.Option(metavar="FILE", help="Write the script to this file.")] = None,
+) -> None:
+    """Give a PowerShell script that writes down, on a server, what a run would ask; judge its zip anywhere."""
+    from checker.collector import collector_script, left_out
+    from checker.output import print_text, write_atomically
+    from checker.plugins import find_checks
+
+    registry = find_checks()
+    script = collector_script(registry).encode("ascii")  # bytes: its line ends are those of Windows already
+    for problem in registry.problems:
+        typer.echo(problem, err=True)
+    for name in left_out(registry):
+        typer.echo(f"{name} is not in the script: its plugin does not say how it is sent (CmdletSpec.uses).", err=True)
+    if output is None:
+        print_text(script)
+    else:
+        write_atomically(Path(output), script)
+
+
+@app.command(
     epilog="Examples:\n\n\b\n  mapiready diff yesterday.json today.json\n"
     "  mapiready diff before.json after.json --output changes.html\n\n"
     "Exit codes: 0 nothing got worse, 1 something did, 2 wrong use, 4 mapiready failed."
@@ -472,6 +705,7 @@ def _audit(settings: "Settings") -> "Report":
                 password,
                 progress,
                 lambda report: write_all(report, plan, verbose=settings.verbose),
+                keep=settings.keep,
                 credential=credential,
             )
     except KeyboardInterrupt:

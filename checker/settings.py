@@ -2,22 +2,40 @@
 
 An option on the command line wins over the same name in the file, which wins over the default. A password is never an
 option and never a key; `checker.secrets` says where it comes from.
+
+One file may hold several organisations, each a table whose keys win over the common ones:
+
+    output = "reports"
+    [mail]
+    to = ["audits@contoso.com"]
+    [organisations.contoso]
+    server = ["ex01.contoso.com"]
+    [organisations.fabrikam]
+    server = ["mx1.fabrikam.com"]
+    mail.to = ["it@fabrikam.com"]
+
+Tables ([mail], [webhook]) are put together key by key; anything else in the organisation's table stands for the whole.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from checker.errors import UserError
 from checker.facts.run import MailboxMode, Vantage, VantagePoint
 from checker.results import FailOn, Stage
 from checker.waivers import Waiver, read_waivers
+
+if TYPE_CHECKING:
+    from checker.mail import MailSettings
+    from checker.webhook import WebhookSettings
 
 __all__ = [
     "KEYS",
@@ -25,7 +43,9 @@ __all__ = [
     "Scheme",
     "Settings",
     "SettingsError",
+    "load_organisations",
     "load_settings",
+    "organisation_names",
     "parse_formats",
     "parse_vantage",
 ]
@@ -57,7 +77,8 @@ class Scheme(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """One audit, whole. Times are seconds. `stage` None is auto; `ca_file` None is the system's trust store."""
+    """One audit, whole. Times are seconds. `stage` None is auto; `ca_file` None is the system's trust store;
+    `organisation` is its name in a file of several; `log` is a file or "-"; `unattended`: nobody can be asked."""
 
     server: tuple[str, ...]
     user: str | None = None
@@ -95,6 +116,7 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     debug: Path | None = None
+    keep: Path | None = None
 
     @property
     def powershell_port(self) -> int:
@@ -250,6 +272,18 @@ def _formats(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _mail(value: object) -> MailSettings:
+    from checker.mail import read_mail
+
+    return read_mail(value)
+
+
+def _webhook(value: object) -> WebhookSettings:
+    from checker.webhook import read_webhook
+
+    return read_webhook(value)
+
+
 KEYS: Mapping[str, Callable[[object], object]] = {
     "server": _texts,
     "user": _text,
@@ -287,11 +321,26 @@ KEYS: Mapping[str, Callable[[object], object]] = {
     "quiet": _yes_or_no,
     "verbose": _yes_or_no,
     "debug": _path,
+    "keep": _path,
 }
 """What may stand in the file and on the command line (with -- before it), and how each is read."""
 
-_PATHS = ("password-file", "account-password-file", "account-token-file", "ca-file", "debug")
+_PATHS = ("ca-file", "debug", "keep")
+_FILE = "-file"  # the ending of the keys that are files, in tables too
+_ORGANISATIONS = "organisations"
+_ONLY_COMMON = ("log", "unattended", "quiet", "verbose")
+"""What a run has once, however many organisations it audits."""
+_ONLY_ONE = (
+    *("server", "user", "password-file", "mailbox", "account", "account-password-file", "account-token-file"),
+    *("account-ticket", "name", "servers", "resolve"),
+)
+"""Options that are true of one organisation: none is sent to the servers of another."""
 _SECRETS = ("password", "token", "secret")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}(?<!\.)")
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
+)
+"""Names that Windows gives no folder."""
 
 
 def load_settings(options: Mapping[str, object], config: Path | None, *, probe: bool = False) -> Settings:
@@ -301,23 +350,155 @@ def load_settings(options: Mapping[str, object], config: Path | None, *, probe: 
     Raises:
         SettingsError: one sentence, naming the option or the file and key.
     """
-    values: dict[str, object] = {}
-    if config is not None:
-        for key, value in _read(config).items():
-            values[key] = _parse(key, value, f"{config}: {key}")
-        for key in _PATHS:
-            path = values.get(key)
-            if isinstance(path, Path) and not path.is_absolute():
-                values[key] = config.parent / path
+    content = {} if config is None else _read(config)
+    if _ORGANISATIONS in content:
+        raise SettingsError(f"{config} holds several organisations, and this command works on one.")
+    values = {} if config is None else _of_file(config, content, {}, None)
+    return _settings(values, options, probe=probe)
+
+
+def organisation_names(config: Path) -> tuple[str, ...]:
+    """The organisations of a file in its order; none when it is the file of a single one.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    tables = _read(config).get(_ORGANISATIONS, {})
+    return tuple(tables) if isinstance(tables, Mapping) else ()
+
+
+def load_organisations(
+    options: Mapping[str, object], config: Path | None, chosen: Sequence[str] = ()
+) -> tuple[tuple[str | None, Settings], ...]:
+    """The settings of each organisation of a file, or of those chosen; a single one has no name. Where a common place is
+    given for what is written (output, keep, debug), each organisation has a folder of its name in it.
+
+    Raises:
+        SettingsError: one sentence, naming the option or the file and key.
+    """
+    content = {} if config is None else _read(config)
+    if config is None or _ORGANISATIONS not in content:
+        if chosen:
+            raise SettingsError(
+                "--organisation picks from the [organisations.NAME] tables of --config, which has none."
+            )
+        return ((None, load_settings(options, config)),)
+    tables = _tables(config, content[_ORGANISATIONS])
+    for name in chosen:
+        if name not in tables:
+            raise SettingsError(f"--organisation {name}: {config} holds {', '.join(tables)}.")
+    for option in _ONLY_ONE:
+        if options.get(option) not in (None, (), []):
+            label = "SERVER" if option == "server" else f"--{option}"
+            raise SettingsError(
+                f"{label} is true of one organisation alone; {config} holds several: write it in [organisations.NAME]."
+            )
+    common = {key: value for key, value in content.items() if key != _ORGANISATIONS}
+    loaded = tuple(
+        (name, _as_organisation(name, _settings(_of_file(config, common, table, name), options), table, options))
+        for name, table in tables.items()
+    )
+    _refuse_shared_places(config, loaded)
+    return tuple((name, settings) for name, settings in loaded if not chosen or name in chosen)
+
+
+def _settings(values: Mapping[str, object], options: Mapping[str, object], *, probe: bool = False) -> Settings:
+    """Settings of the parsed values of a file and the options as they were given."""
+    together = dict(values)
     for key, value in options.items():
         if value is not None and value not in ((), []):
             label = "SERVER" if key == "server" else f"--{key}"
-            values[key] = _parse(key, value, label)
-    settings = Settings(**{"server": (), **{key.replace("-", "_"): value for key, value in values.items()}})  # type: ignore[arg-type]
+            together[key] = _parse(key, value, label)
+    settings = Settings(**{"server": (), **{key.replace("-", "_"): value for key, value in together.items()}})  # type: ignore[arg-type]
     if probe:
         return _as_probe(settings)
     _check(settings)
     return settings
+
+
+def _of_file(
+    config: Path, common: Mapping[str, object], own: Mapping[str, object], name: str | None
+) -> dict[str, object]:
+    """The parsed values of a file; those of an organisation's table win."""
+    values: dict[str, object] = {}
+    for key in (*common, *(key for key in own if key not in common)):
+        label = f"{config}: {key}" if key not in own else f"{config}: {_ORGANISATIONS}.{name}.{key}"
+        value = _rooted(_merged(common.get(key), own[key]) if key in own else common[key], config.parent, key)
+        values[key] = _parse(key, value, label)
+    return values
+
+
+def _merged(common: object, own: object) -> object:
+    """The own value; tables key by key."""
+    if not isinstance(common, Mapping) or not isinstance(own, Mapping):
+        return own
+    return {**common, **{key: _merged(common.get(key), value) for key, value in own.items()}}
+
+
+def _rooted(value: object, folder: Path, key: str) -> object:
+    """A value of the file, in which relative paths begin at the folder of the file."""
+    if isinstance(value, Mapping):
+        return {name: _rooted(part, folder, str(name)) for name, part in value.items()}
+    is_path = key.endswith(_FILE) or key in _PATHS or (key == "log" and value != "-")
+    is_path |= key == "history" and isinstance(value, str) and "://" not in value
+    if not is_path or not isinstance(value, str) or not value.strip():
+        return value
+    path = Path(value.strip()).expanduser()
+    return str(path if path.is_absolute() else folder / path)
+
+
+def _tables(config: Path, value: object) -> Mapping[str, Mapping[str, object]]:
+    """The tables of the organisations; names are those of folders and of variables, so that no two may look alike."""
+    if not isinstance(value, Mapping) or not value or not all(isinstance(table, Mapping) for table in value.values()):
+        raise SettingsError(f"{config}: {_ORGANISATIONS} must be tables: [organisations.contoso].")
+    seen: dict[str, str] = {}
+    for name, table in value.items():
+        where = f"{config}: {_ORGANISATIONS}.{name}"
+        if not _NAME.fullmatch(name) or name.split(".")[0].casefold() in _DEVICES:
+            raise SettingsError(f"{where}: the name becomes that of a folder; take letters, digits and - _ . alone.")
+        alike = seen.setdefault(re.sub(r"[^a-z0-9]", "_", name.casefold()), name)
+        if alike != name:
+            raise SettingsError(f"{where} and {alike} are too much alike to be told apart everywhere; rename one.")
+        _refuse_unknown(where, table)
+        for key in table:
+            if key in _ONLY_COMMON:
+                raise SettingsError(f"{where}: {key} is one for the whole run; write it above the tables.")
+    return value
+
+
+def _as_organisation(
+    name: str, settings: Settings, table: Mapping[str, object], options: Mapping[str, object]
+) -> Settings:
+    """With its name, and its own folder wherever the place is a common one."""
+
+    def own(path: Path | None, key: str) -> Path | None:
+        if path is None or (key in table and options.get(key) is None):
+            return path
+        return path.parent / name / path.name
+
+    output = settings.output
+    if output not in (None, "-") and not ("output" in table and options.get("output") is None):
+        output = str(Path(output).expanduser() / name)
+    return replace(
+        settings,
+        organisation=name,
+        output=output,
+        keep=own(settings.keep, "keep"),
+        debug=own(settings.debug, "debug"),
+    )
+
+
+def _refuse_shared_places(config: Path, loaded: Sequence[tuple[str, Settings]]) -> None:
+    """What two organisations write at once must be two files."""
+    seen: dict[Path, str] = {}
+    for name, settings in loaded:
+        output = None if settings.output in (None, "-") else Path(settings.output)
+        for place in (output, settings.keep, settings.debug):
+            other = None if place is None else seen.setdefault(place.absolute(), name)
+            if other is not None and other != name:
+                raise SettingsError(
+                    f"{config}: {place} is written by {other} and by {name}; give each a place of its own."
+                )
 
 
 def parse_formats(formats: Sequence[str]) -> tuple[str, ...]:
@@ -349,17 +530,21 @@ def _read(config: Path) -> Mapping[str, object]:
         raise SettingsError(f"--config {config} cannot be read: {error.strerror or error}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{config} is not TOML: {error}.") from error
-    for key in content:
+    _refuse_unknown(str(config), {key: value for key, value in content.items() if key != _ORGANISATIONS})
+    return content
+
+
+def _refuse_unknown(where: str, table: Mapping[str, object]) -> None:
+    for key in table:
         if key not in KEYS and any(word in key.casefold() for word in _SECRETS):
             raise SettingsError(
-                f"{config}: {key}: a secret does not belong in this file; take password-file, account-password-file,"
+                f"{where}: {key}: a secret does not belong in this file; take password-file, account-password-file,"
                 " account-token-file, the variables of the environment, or the keyring of the operating system."
             )
         if key not in KEYS:
             near = key.replace("_", "-").casefold()
             hint = f"; do you mean {near}?" if near in KEYS else f"; there are: {', '.join(KEYS)}."
-            raise SettingsError(f"{config}: there is no setting {key!r}{hint}")
-    return content
+            raise SettingsError(f"{where}: there is no setting {key!r}{hint}")
 
 
 def _as_probe(settings: Settings) -> Settings:
