@@ -14,7 +14,8 @@ One file may hold several organisations, each a table whose keys win over the co
     server = ["mx1.fabrikam.com"]
     mail.to = ["it@fabrikam.com"]
 
-Tables ([mail], [webhook]) are put together key by key; anything else in the organisation's table stands for the whole.
+The tables [mail] and [webhook] are put together key by key; any other key of an organisation stands for the common one
+as a whole. Paths in the file begin at its folder, but for `output`, which begins where the command is run.
 """
 
 from __future__ import annotations
@@ -117,6 +118,12 @@ class Settings:
     verbose: bool = False
     debug: Path | None = None
     keep: Path | None = None
+    history: str | None = None
+    mail: MailSettings | None = None
+    webhook: WebhookSettings | None = None
+    log: str | None = None
+    unattended: bool = False
+    organisation: str | None = None
 
     @property
     def powershell_port(self) -> int:
@@ -322,6 +329,11 @@ KEYS: Mapping[str, Callable[[object], object]] = {
     "verbose": _yes_or_no,
     "debug": _path,
     "keep": _path,
+    "history": _text,
+    "mail": _mail,
+    "webhook": _webhook,
+    "log": _text,
+    "unattended": _yes_or_no,
 }
 """What may stand in the file and on the command line (with -- before it), and how each is read."""
 
@@ -343,9 +355,12 @@ _DEVICES = frozenset(
 """Names that Windows gives no folder."""
 
 
-def load_settings(options: Mapping[str, object], config: Path | None, *, probe: bool = False) -> Settings:
+def load_settings(
+    options: Mapping[str, object], config: Path | None, *, probe: bool = False, saved: bool = False
+) -> Settings:
     """The settings of a run from the options that were given (None or empty: not given) and the TOML file, if any.
-    A probe needs names and no server; what the file says of remote PowerShell is of no concern to it.
+    A probe needs names and no server; what the file says of remote PowerShell is of no concern to it. Nor is
+    it to the judging of `saved` data, which needs neither.
 
     Raises:
         SettingsError: one sentence, naming the option or the file and key.
@@ -354,7 +369,7 @@ def load_settings(options: Mapping[str, object], config: Path | None, *, probe: 
     if _ORGANISATIONS in content:
         raise SettingsError(f"{config} holds several organisations, and this command works on one.")
     values = {} if config is None else _of_file(config, content, {}, None)
-    return _settings(values, options, probe=probe)
+    return _settings(values, options, probe=probe, saved=saved)
 
 
 def organisation_names(config: Path) -> tuple[str, ...]:
@@ -370,8 +385,8 @@ def organisation_names(config: Path) -> tuple[str, ...]:
 def load_organisations(
     options: Mapping[str, object], config: Path | None, chosen: Sequence[str] = ()
 ) -> tuple[tuple[str | None, Settings], ...]:
-    """The settings of each organisation of a file, or of those chosen; a single one has no name. Where a common place is
-    given for what is written (output, keep, debug), each organisation has a folder of its name in it.
+    """The settings of each organisation of a file, or of those chosen; a single one has no name. Where a common place
+    is given for what is written (output, keep, debug), each organisation has a folder of its name in it.
 
     Raises:
         SettingsError: one sentence, naming the option or the file and key.
@@ -379,9 +394,7 @@ def load_organisations(
     content = {} if config is None else _read(config)
     if config is None or _ORGANISATIONS not in content:
         if chosen:
-            raise SettingsError(
-                "--organisation picks from the [organisations.NAME] tables of --config, which has none."
-            )
+            raise SettingsError("--organisation picks from the [organisations.NAME] tables of --config; there is none.")
         return ((None, load_settings(options, config)),)
     tables = _tables(config, content[_ORGANISATIONS])
     for name in chosen:
@@ -402,7 +415,9 @@ def load_organisations(
     return tuple((name, settings) for name, settings in loaded if not chosen or name in chosen)
 
 
-def _settings(values: Mapping[str, object], options: Mapping[str, object], *, probe: bool = False) -> Settings:
+def _settings(
+    values: Mapping[str, object], options: Mapping[str, object], *, probe: bool = False, saved: bool = False
+) -> Settings:
     """Settings of the parsed values of a file and the options as they were given."""
     together = dict(values)
     for key, value in options.items():
@@ -412,6 +427,8 @@ def _settings(values: Mapping[str, object], options: Mapping[str, object], *, pr
     settings = Settings(**{"server": (), **{key.replace("-", "_"): value for key, value in together.items()}})  # type: ignore[arg-type]
     if probe:
         return _as_probe(settings)
+    if saved:
+        return replace(settings, server=(), user=None, password_file=None, mailbox=None)
     _check(settings)
     return settings
 
@@ -429,10 +446,13 @@ def _of_file(
 
 
 def _merged(common: object, own: object) -> object:
-    """The own value; tables key by key."""
+    """The own value; a table key by key. Tables within it are alternatives ([mail.smtp], [mail.graph]): the own one
+    stands for all of them."""
     if not isinstance(common, Mapping) or not isinstance(own, Mapping):
         return own
-    return {**common, **{key: _merged(common.get(key), value) for key, value in own.items()}}
+    has_tables = any(isinstance(value, Mapping) for value in own.values())
+    kept = {key: value for key, value in common.items() if not (has_tables and isinstance(value, Mapping))}
+    return {**kept, **own}
 
 
 def _rooted(value: object, folder: Path, key: str) -> object:
@@ -496,9 +516,7 @@ def _refuse_shared_places(config: Path, loaded: Sequence[tuple[str, Settings]]) 
         for place in (output, settings.keep, settings.debug):
             other = None if place is None else seen.setdefault(place.absolute(), name)
             if other is not None and other != name:
-                raise SettingsError(
-                    f"{config}: {place} is written by {other} and by {name}; give each a place of its own."
-                )
+                raise SettingsError(f"{config}: {other} and {name} would both write {place}; give each its own.")
 
 
 def parse_formats(formats: Sequence[str]) -> tuple[str, ...]:
