@@ -7,7 +7,9 @@ the keyring of its own.
 from __future__ import annotations
 
 import os
+import re
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from getpass import getpass
@@ -34,6 +36,8 @@ TOKEN_VARIABLE = "MAPIREADY_ACCOUNT_TOKEN"  # noqa: S105 - the name of a variabl
 ACCOUNT_KEYRING_SERVICE = "mapiready-account"
 _MOST_PASSWORD = 4096
 _MOST_TOKEN = 65536
+_KEYRING_SECONDS = 20.0
+"""For the keyring in an unattended run: one that is locked asks on the screen, and waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +52,23 @@ def find_password(
     user: str,
     file: Path | None,
     *,
+    organisation: str | None = None,
+    unattended: bool = False,
     environ: Mapping[str, str] | None = None,
     prompt: Callable[[str], str] | None = None,
 ) -> Secret:
     """The password of a user: --password-file, else MAPIREADY_PASSWORD, else the OS keyring, else a prompt.
 
-    `prompt` asks the person; by default on the terminal, and only if there is one.
+    `prompt` asks the person; by default on the terminal, and only if there is one. Nobody is asked in an unattended
+    run. `organisation` is its name in a file of several: the variable is MAPIREADY_PASSWORD__NAME then.
 
     Raises:
         SettingsError: there is none, and nobody can be asked; or the file cannot be read.
     """
     if file is not None:
         return _from_file("--password-file", file, "the password", _MOST_PASSWORD)
-    return _found(user, "--password-file", VARIABLE, KEYRING_SERVICE, environ, prompt)
+    source = _Source("--password-file", _variable(VARIABLE, organisation), KEYRING_SERVICE)
+    return _found(user, source, environ, prompt, unattended=unattended)
 
 
 def find_account_credential(
@@ -72,7 +80,8 @@ def find_account_credential(
     """The credential of the test account, None when the run has none.
 
     A ticket if --account-ticket says so; else a token from --account-token-file or MAPIREADY_ACCOUNT_TOKEN; else a
-    password from --account-password-file, MAPIREADY_ACCOUNT_PASSWORD, the OS keyring or a prompt.
+    password from --account-password-file, MAPIREADY_ACCOUNT_PASSWORD, the OS keyring or a prompt. The variables of an
+    organisation in a file of several end in __NAME.
 
     Raises:
         SettingsError: as `find_password`.
@@ -87,35 +96,53 @@ def find_account_credential(
     if settings.account_password_file is not None:
         file = settings.account_password_file
         return AccountCredential(_from_file("--account-password-file", file, "the password", _MOST_PASSWORD), None)
-    token_value = (os.environ if environ is None else environ).get(TOKEN_VARIABLE)
+    token_value = (os.environ if environ is None else environ).get(_variable(TOKEN_VARIABLE, settings.organisation))
     if token_value:
         return AccountCredential(None, Secret(token_value.strip()))
     user = settings.account or settings.mailbox
-    password = _found(user, "--account-password-file", ACCOUNT_VARIABLE, ACCOUNT_KEYRING_SERVICE, environ, prompt)
-    return AccountCredential(password, None)
+    source = _Source(
+        "--account-password-file", _variable(ACCOUNT_VARIABLE, settings.organisation), ACCOUNT_KEYRING_SERVICE
+    )
+    return AccountCredential(_found(user, source, environ, prompt, unattended=settings.unattended), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a password may be: the option of its file, its variable, its service in the keyring."""
+
+    option: str
+    variable: str
+    service: str
+
+
+def _variable(variable: str, organisation: str | None) -> str:
+    """The variable of an organisation in a file of several: one password is never sent to another's servers."""
+    if organisation is None:
+        return variable
+    return f"{variable}__{re.sub('[^A-Z0-9]', '_', organisation.upper())}"
 
 
 def _found(
     user: str,
-    option: str,
-    variable: str,
-    service: str,
+    source: _Source,
     environ: Mapping[str, str] | None,
     prompt: Callable[[str], str] | None,
+    *,
+    unattended: bool,
 ) -> Secret:
-    value = (os.environ if environ is None else environ).get(variable)
+    value = (os.environ if environ is None else environ).get(source.variable)
     if value:
         return Secret(value)
-    kept = _from_keyring(service, user)
+    kept = _from_keyring_in_time(source.service, user) if unattended else _from_keyring(source.service, user)
     if kept is not None:
         return kept
-    if prompt is None:
-        if not sys.stdin.isatty():
-            raise SettingsError(
-                f"There is no password for {user}, and no terminal to ask on: take {option} FILE, the variable"
-                f" {variable}, or store it with: keyring set {service} {user}"
-            )
-        prompt = getpass
+    if unattended or (prompt is None and not sys.stdin.isatty()):
+        why = "nobody is asked in an unattended run" if unattended else "no terminal to ask on"
+        raise SettingsError(
+            f"There is no password for {user}, and {why}: take {source.option} FILE, the variable"
+            f" {source.variable}, or store it with: keyring set {source.service} {user}"
+        )
+    prompt = prompt or getpass
     try:
         entered = prompt(f"Password of {user}: ")
     except (EOFError, OSError) as error:
@@ -139,6 +166,15 @@ def _from_file(option: str, file: Path, what: str, most: int) -> Secret:
     if len(content) > most or len(lines) != 1 or not lines[0]:
         raise SettingsError(f"{option} {file} must hold {what} and nothing else, on one line.")
     return Secret(lines[0])
+
+
+def _from_keyring_in_time(service: str, user: str, seconds: float = _KEYRING_SECONDS) -> Secret | None:
+    """As `_from_keyring`; a keyring that waits for somebody to unlock it is left alone."""
+    found: list[Secret | None] = []
+    asking = threading.Thread(target=lambda: found.append(_from_keyring(service, user)), daemon=True)
+    asking.start()
+    asking.join(seconds)
+    return found[0] if found else None
 
 
 def _from_keyring(service: str, user: str) -> Secret | None:
