@@ -92,7 +92,13 @@ ROWS = [
     row(account=r"CONTOSO\nobody", **TURNED_AWAY),
     # a server that turns away a good password cannot be told from a wrong one; nothing fails
     row("server-cannot-ask-domain", **TURNED_AWAY),
-    row("mapi-back-end-refuses", **TURNED_AWAY),
+    # a 401 of the back end, which is asked only for somebody whom the front end has let in
+    row(
+        "mapi-back-end-refuses",
+        fails=both("signin-mapi"),
+        unknown=both(*BEHIND_SIGN_IN),
+        said="by the server itself",
+    ),
     # signing in
     row("proxy-balances-per-request", **BY_NAME_FAILS, said="the balancer chooses a server for each request"),
     row("proxy-asks-in-http-1-0", **BY_NAME_FAILS, said="does not keep a client on one connection"),

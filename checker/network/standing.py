@@ -25,10 +25,12 @@ def lets_in(status: int, headers: Iterable[tuple[str, str]]) -> bool:
     """Whether the head of an answer to a credential shows that it is good.
 
     What may come from something in between that never asked who is there (403, 5xx) does so only with a header that
-    Exchange alone has.
+    Exchange alone has. A 401 does so where Exchange says that it was the back end that gave it: the front end asks it
+    only for somebody whom it has let in.
     """
+    headers = tuple(headers)
     if status == 401:
-        return False
+        return any(name == "x-failurecontext" and value.casefold().startswith("backend;") for name, value in headers)
     if status < 500 and status not in _BEFORE_SIGN_IN:
         return True
     return any(name in _SIGNS_OF_EXCHANGE for name, _ in headers)
@@ -130,8 +132,9 @@ class Standing:
             )
         return (
             f"{by}, asked straight, refused the sign-in of {self._who} by {answer.mechanism or answer.scheme.value}:"
-            " the user or the password is wrong, or the account may not sign in (locked, disabled, expired). Check"
-            " them; mapiready does not send the password again, so that the account is not locked."
+            " the user or the password is wrong, or the account may not sign in (locked, disabled, expired), or this"
+            " server alone cannot ask its domain. Check these; mapiready does not send the password again, so that the"
+            " account is not locked."
         )
 
     def _doubtful(self, answer: SignedAnswer, by: str) -> str:
