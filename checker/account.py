@@ -161,7 +161,7 @@ class SignedAnswer:
 class MapiMailbox:
     """Whom a conversation is about: the legacyExchangeDN for Connect, and the MailboxId of the URLs; None: not known.
 
-    Without a DN no session is opened: PING alone is sent.
+    Without a DN no session of the mailbox is opened: PING alone is sent. Bind needs none.
     """
 
     user_dn: str | None

@@ -100,7 +100,7 @@ class MailboxConversation:
 @dataclass(frozen=True, slots=True)
 class AddressBookConversation:
     """What was said on /mapi/nspi/ of a place; otherwise as MailboxConversation. `no_bind` says why no session may
-    have been opened: without a DN the account's question is PING alone."""
+    have been opened."""
 
     NOTHING: ClassVar[str] = "no name in use serves MAPI over HTTP"
 

@@ -427,9 +427,10 @@ class LiveAccount:
             if signed.is_in and isinstance(signed.answer, HttpAnswer):
                 session.received(visit.head)
                 requests.append(MapiRequest(ping.kind.value, ping.in_session, signed.answer, signed.answer.seconds))
-                if signed.answer.status == 200 and mailbox.user_dn is not None:
+                may_open = mailbox.user_dn is not None or endpoint is MapiEndpoint.ADDRESS_BOOK
+                if signed.answer.status == 200 and may_open:
                     async with self._gate(target):
-                        await self._in_session(visit, session, path, mailbox.user_dn, requests)
+                        await self._in_session(visit, session, path, mailbox.user_dn or "", requests)
         spoken = sum(request.seconds for request in requests)
         rest = tuple(timed for timed in signed.timings if timed.step is not Step.PROTOCOL)
         timings = (*rest, Timed(Step.PROTOCOL, round(spoken, 3))) if requests else signed.timings

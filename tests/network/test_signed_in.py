@@ -746,10 +746,13 @@ def test_a_conversation(tmp_path: Path, endpoint: MapiEndpoint, kinds: list[str]
     assert [timed.step for timed in talk.timings] == list(Step)
 
 
-def test_without_a_dn_there_is_no_session(tmp_path: Path) -> None:
-    site = Site(page=_mapi)
-    talk = converse(site, tmp_path, mailbox=MapiMailbox(None, None))
-    assert ([request.kind for request in talk.requests], talk.path) == (["PING"], "/mapi/emsmdb/")
+@pytest.mark.parametrize(
+    ("endpoint", "kinds"),
+    [(MapiEndpoint.MAILBOX, ["PING"]), (MapiEndpoint.ADDRESS_BOOK, ["PING", "Bind", "PING", "Unbind"])],
+)
+def test_connect_needs_a_dn_and_bind_does_not(tmp_path: Path, endpoint: MapiEndpoint, kinds: list[str]) -> None:
+    talk = converse(Site(page=_mapi), tmp_path, endpoint=endpoint, mailbox=MapiMailbox(None, None))
+    assert ([request.kind for request in talk.requests], talk.path) == (kinds, endpoint.value)
 
 
 def test_who_is_not_let_in_says_nothing(tmp_path: Path) -> None:
