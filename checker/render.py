@@ -11,7 +11,7 @@ from checker.results import ExitCode, Report
 from checker.settings import SettingsError
 from reports import FORMATS, Explanation, RenderOptions
 
-__all__ = ["diff", "read_report", "write_all"]
+__all__ = ["diff", "explanations", "read_report", "write_all"]
 
 _MOST = 512 * 1024 * 1024
 """Bytes of the largest JSON report that is read."""
@@ -28,11 +28,12 @@ def write_all(report: Report, plan: OutputPlan, *, verbose: bool = False) -> tup
         return FORMATS[name].render(report, options)
 
     needs_explanations = "html" in plan.stdout or any(name == "html" for name, _ in plan.files)
-    explanations = _explanations() if needs_explanations else {}
-    return write_report(plan, render, terminal_options(explanations, verbose=verbose))
+    known = explanations() if needs_explanations else {}
+    return write_report(plan, render, terminal_options(known, verbose=verbose))
 
 
-def _explanations() -> dict[str, Explanation]:
+def explanations() -> dict[str, Explanation]:
+    """What each check says of itself, by its id."""
     return {
         key: Explanation(check.info.why, check.info.how, check.info.mend, check.info.undo, check.info.sources)
         for key, check in find_checks().checks.items()
