@@ -22,7 +22,7 @@ from typing import assert_never
 
 from checker.results import Cmdlet, CmdletValue
 
-__all__ = ["is_hidden", "powershell_line", "powershell_words", "quoted"]
+__all__ = ["is_hidden", "powershell_comment", "powershell_line", "powershell_words", "quoted"]
 
 _SINGLE_QUOTES = "'\u2018\u2019\u201a\u201b"
 _DOUBLED = str.maketrans({quote: quote * 2 for quote in _SINGLE_QUOTES})
@@ -126,3 +126,9 @@ def powershell_line(cmdlet: Cmdlet) -> str:
         ValueError: the command or a parameter has a name that PowerShell would not take for one.
     """
     return " ".join(powershell_words(cmdlet))
+
+
+def powershell_comment(text: str) -> str:
+    """A text for a comment: one line of visible ASCII, the rest spelled as its number. Behind a # it ends nothing; in a
+    comment of several lines (<# #>) nothing from a server may stand."""
+    return "".join(sign if " " <= sign <= "~" else f"<U+{ord(sign):04X}>" for sign in text)

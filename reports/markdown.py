@@ -15,7 +15,7 @@ from reports.flat import SHELL
 from reports.text import visible
 from reports.view import count_words, facts_line, subject_text
 
-__all__ = ["render"]
+__all__ = ["code", "prose", "render"]
 
 _INLINE = re.compile(r"([\\`*_\[\]<>|~&$#])")
 _MENTION = re.compile(r"(?<![\w.])@(?=\w)")
@@ -29,20 +29,20 @@ def render(report: Report) -> str:
 
 
 def _document(report: Report) -> Iterator[str]:
-    yield f"# {_text(report.headline)}"
+    yield f"# {prose(report.headline)}"
     yield ""
-    yield " \u00b7 ".join(_text(fact) for fact in facts_line(report))
+    yield " \u00b7 ".join(prose(fact) for fact in facts_line(report))
     yield ""
-    yield ", ".join(_text(words) for _, words in count_words(report.counts)) or "Nothing was looked at."
+    yield ", ".join(prose(words) for _, words in count_words(report.counts)) or "Nothing was looked at."
     yield ""
-    yield f"- Stage {report.stage.value}: {_text(report.stage_reason)}"
+    yield f"- Stage {report.stage.value}: {prose(report.stage_reason)}"
     yield f"- {report.counts.checks:,} of {report.counts.checks_known:,} checks answered"
     if report.not_proven:
-        yield f"- Not proven: {', '.join(map(_code, report.not_proven))}"
+        yield f"- Not proven: {', '.join(map(code, report.not_proven))}"
     if report.narrowed:
-        yield f"- Narrowed: {', '.join(map(_code, report.narrowed))}"
+        yield f"- Narrowed: {', '.join(map(code, report.narrowed))}"
     for note in report.notes:
-        yield f"- {_text(note)}"
+        yield f"- {prose(note)}"
     yield ""
     yield "## Findings"
     yield ""
@@ -57,28 +57,28 @@ def _document(report: Report) -> Iterator[str]:
     for finding in failed:
         yield from _remedy(finding)
     yield ""
-    yield f"mapiready {_text(report.tool_version)}, {report.started.isoformat(' ', 'seconds')}"
+    yield f"mapiready {prose(report.tool_version)}, {report.started.isoformat(' ', 'seconds')}"
 
 
 def _row(finding: Finding) -> str:
     cells = (
         finding.status.value,
         finding.severity.value,
-        _code(finding.check, in_table=True),
-        _code(subject_text(finding.subject), in_table=True),
-        _text(finding.summary),
+        code(finding.check, in_table=True),
+        code(subject_text(finding.subject), in_table=True),
+        prose(finding.summary),
     )
     return f"| {' | '.join(cells)} |"
 
 
 def _remedy(finding: Finding) -> Iterator[str]:
     yield ""
-    yield f"### {_code(finding.check)}: {_code(subject_text(finding.subject))}"
+    yield f"### {code(finding.check)}: {code(subject_text(finding.subject))}"
     yield ""
-    yield _text(finding.summary)
+    yield prose(finding.summary)
     yield ""
-    yield from (f"- found: {_code(value)}" for value in finding.found)
-    yield from (f"- expected: {_code(value)}" for value in finding.expected)
+    yield from (f"- found: {code(value)}" for value in finding.found)
+    yield from (f"- expected: {code(value)}" for value in finding.expected)
     if finding.found or finding.expected:
         yield ""
     for number, step in enumerate(finding.remedy, 1):
@@ -88,12 +88,12 @@ def _remedy(finding: Finding) -> Iterator[str]:
 def _step(number: int, step: Step) -> Iterator[str]:
     match step:
         case Advice():
-            yield f"{number}. {_text(step.who)}: {_text(step.text)}"
+            yield f"{number}. {prose(step.who)}: {prose(step.text)}"
         case Cmdlet():
             command = " ".join(powershell_words(step))
             if len(command) > _COMMAND:
                 command = f"# {step.name}: too long to be shown; the JSON report has it"
-            yield f"{number}. {_text(step.where) if step.where != SHELL else SHELL}:"
+            yield f"{number}. {prose(step.where) if step.where != SHELL else SHELL}:"
             yield ""
             fence = "`" * max(3, _longest_run(command) + 1)
             indent = " " * (len(str(number)) + 2)
@@ -104,7 +104,7 @@ def _step(number: int, step: Step) -> Iterator[str]:
 # --- what keeps a text a text -----------------------------------------------------------------------------------------
 
 
-def _text(text: str) -> str:
+def prose(text: str) -> str:
     """Prose on one line, with everything escaped that could be markup there."""
     shown = " ".join(visible(text).split())
     escaped = _INLINE.sub(r"\\\1", shown)
@@ -115,7 +115,7 @@ def _text(text: str) -> str:
     return _MENTION.sub("<span>@</span>", escaped)
 
 
-def _code(text: str, *, in_table: bool = False) -> str:
+def code(text: str, *, in_table: bool = False) -> str:
     """A code span that holds exactly this; empty text has none."""
     shown = " ".join(visible(text).split())
     if not shown:
