@@ -1,0 +1,35 @@
+"""Whether a run is one after which something is sent. Shared by mail and webhook."""
+
+from __future__ import annotations
+
+from checker.mail.settings import When
+from checker.results import Change, ExitCode, FailOn, Report, exit_code
+
+__all__ = ["Wanted", "wanted"]
+
+Wanted = tuple[bool, str]
+
+
+def wanted(when: When, report: Report, fail_on: FailOn) -> Wanted:
+    """Whether to send, and why or why not."""
+    match when:
+        case When.ALWAYS:
+            return True, ""
+        case When.FAILURE:
+            if exit_code(report, fail_on) is ExitCode.OK:
+                return False, "nothing failed that counts, and when = failure"
+            return True, ""
+        case When.CHANGE:
+            return _changed(report)
+
+
+def _changed(report: Report) -> Wanted:
+    history = report.history
+    if history is None:
+        return True, "without a history mapiready does not know whether something changed"
+    if history.since is None:
+        return True, "this is the first run, so there is nothing that it could have changed from"
+    since = history.since
+    if since.differences or since.readiness is not Change.UNCHANGED:
+        return True, ""
+    return False, "nothing has changed since the last run, and when = change"
