@@ -286,7 +286,7 @@ class Autodiscover:
     told in place of settings; `error` is an ErrorCode in place of them.
     """
 
-    methods: tuple[str, ...] = ("Negotiate", "Ntlm", "Basic")
+    methods: tuple[str, ...] = ("Negotiate", "Ntlm", "Basic", "OAuth")
     tells_mapi_http: bool = True
     tells_expr_beside: bool = False
     scheme: str = "https"

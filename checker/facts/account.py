@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from checker.account import NO_ACCOUNT, AccountProof, SignedIn, SignInScheme, TestAccount
+from checker.account import NO_ACCOUNT, AccountProof, SignedAnswer, SignedIn, SignInScheme, TestAccount
 from checker.answers import Collected, HttpAnswer, NotCollected, Target
 from checker.declare import fact
 from checker.facts.behind import ServerAsName
 from checker.facts.party import Party, party_of, schemes_of
 
-__all__ = ["account_proof", "answerable", "targets_of_proof"]
+__all__ = ["account_proof", "answerable", "not_taken", "targets_of_proof"]
 
 
 @fact()
@@ -47,9 +47,27 @@ def targets_of_proof(
 
 
 def answerable(offered: Iterable[str], account: TestAccount) -> tuple[SignInScheme, ...]:
-    """Of the schemes that a challenge names, those that the credential can answer, in the order of trying."""
+    """Of the schemes that a challenge names, those that the credential can answer, in the order of trying.
+
+    Bearer is worth a try wherever there is a challenge: Exchange names it only to clients that show that they know
+    OAuth, which a sign-in with a token does before it sends the token; `not_taken` tells what came of it.
+    """
     named = {scheme.casefold() for scheme in offered}
+    if named:
+        named.add("bearer")
     return tuple(scheme for scheme in account.schemes if scheme.value.casefold() in named)
+
+
+def not_taken(answer: SignedAnswer | NotCollected) -> bool:
+    """Whether a token was not sent, because it was not asked for even by a client that knows OAuth."""
+    return (
+        isinstance(answer, SignedAnswer)
+        and answer.scheme is SignInScheme.BEARER
+        and not answer.completed
+        and isinstance(answer.answer, HttpAnswer)
+        and answer.answer.status == 401
+        and "bearer" not in {scheme.casefold() for scheme in schemes_of(answer.answer)}
+    )
 
 
 def _challenges(looks: Iterable[ServerAsName], account: TestAccount) -> Iterator[HttpAnswer]:

@@ -30,7 +30,7 @@ from checker.answers import (
     Target,
 )
 from checker.declare import fact
-from checker.facts.account import answerable
+from checker.facts.account import answerable, not_taken
 from checker.facts.autodiscover import offers_sign_in
 from checker.facts.names import NameInUse, UseKind
 from checker.facts.network import seen_from
@@ -423,11 +423,12 @@ class _Traveller:
 
     def _refused(self, hop: Hop) -> _End:
         offered = described(hop.answer) if isinstance(hop.answer, HttpAnswer) else ""
-        if not hop.tried:
-            can = ", ".join(scheme.value for scheme in self.account.schemes) or "none"
+        if all(not_taken(each) for each in hop.tried):
+            can = ", ".join(scheme.value for scheme in self.account.schemes) or "nothing"
             because = NotCollected(
-                Reason.SIGN_IN_UNAVAILABLE,
-                f"{hop.host} answers Autodiscover's question with {offered}; the test account can answer {can}.",
+                Reason.NOT_GIVEN,
+                f"{hop.host} answers Autodiscover's question with {offered}, and the credential of the test account can"
+                f" answer {can}; give the test account one that fits (a password, a ticket or a token).",
             )
             return _End(Ending.NOT_SIGNED_IN, because)
         completed = any(isinstance(each, SignedAnswer) and each.completed for each in hop.tried)

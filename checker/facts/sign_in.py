@@ -18,7 +18,7 @@ from typing import ClassVar, Protocol, TypeAlias
 from checker.account import AccountProof, Proof, SignedAnswer, SignedIn, SignInAt, SignInScheme, TestAccount
 from checker.answers import Collected, Handshake, HttpAnswer, Layer, Missing, NotCollected, Reason, Target
 from checker.declare import fact
-from checker.facts.account import answerable
+from checker.facts.account import answerable, not_taken
 from checker.facts.behind import ServerAsName
 from checker.facts.names import NameInUse
 from checker.facts.network import (
@@ -356,14 +356,15 @@ async def _try_each(asking: _Asking, target: Target, challenge: HttpAnswer) -> t
     """The schemes that are offered here and that the credential can answer, in the order of trying."""
     offered = schemes_of(challenge)
     schemes = answerable(offered, asking.account)
-    if not schemes:
+    tried = tuple([Tried(scheme, await asking.signed_in.sign_in(target, asking.at, scheme)) for scheme in schemes])
+    if all(not_taken(one.answer) for one in tried):
         able = ", ".join(scheme.value for scheme in asking.account.schemes) or "nothing"
         return NotCollected(
             Reason.NOT_GIVEN,
             f"{target.host} offers {', '.join(offered)} on {asking.root}, and the credential of the test account can"
             f" answer {able}; give the test account one that fits (a password, a ticket or a token).",
         )
-    return tuple([Tried(scheme, await asking.signed_in.sign_in(target, asking.at, scheme)) for scheme in schemes])
+    return tried
 
 
 def _no_challenge(page: _Page, asking: _Asking) -> NotCollected:

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from checker import Collected, HttpAnswer, NotCollected, Target
-from checker.account import NO_ACCOUNT, AccountProof, SignInScheme, TestAccount
-from checker.facts.account import account_proof, answerable
+from checker.account import NO_ACCOUNT, AccountProof, SignedAnswer, SignInScheme, TestAccount
+from checker.facts.account import account_proof, answerable, not_taken
 from checker.facts.behind import ServerAsName
 from tests.factories import UNKNOWN, collected, exchange_server
-from tests.factories_account import ACCOUNT, GOOD, NOBODY, Account
+from tests.factories_account import ACCOUNT, CUT, GOOD, NOBODY, Account, refusal, signed
 from tests.factories_network import HOST, answer, challenge, handshake, name_in_use
 
 NEGOTIATE, NTLM, BASIC = SignInScheme.NEGOTIATE, SignInScheme.NTLM, SignInScheme.BASIC
@@ -70,3 +70,26 @@ def test_without_an_organisation_there_is_the_kdc_alone() -> None:
 def test_schemes_are_those_of_the_credential_in_its_order() -> None:
     account = replace(ACCOUNT, schemes=(NEGOTIATE, NTLM, BASIC))
     assert answerable(("basic", "NEGOTIATE", "Digest"), account) == (NEGOTIATE, BASIC)
+
+
+def test_a_token_is_worth_a_try_wherever_there_is_a_challenge() -> None:
+    # Exchange names Bearer only to clients that show that they know OAuth.
+    account = replace(ACCOUNT, schemes=(SignInScheme.BEARER,))
+    assert answerable(("Negotiate", "NTLM"), account) == (SignInScheme.BEARER,)
+    assert answerable((), account) == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_so"),
+    [
+        (signed(refusal("EX01", "NTLM"), scheme=SignInScheme.BEARER, completed=False), True),
+        (signed(refusal("EX01", "NTLM", "Bearer"), scheme=SignInScheme.BEARER, completed=False), False),
+        (signed(refusal("EX01", "NTLM"), scheme=SignInScheme.BEARER), False),
+        (signed(refusal("EX01", "Negotiate"), completed=False), False),
+        (signed(challenge(), scheme=SignInScheme.BEARER), False),
+        (signed(CUT, scheme=SignInScheme.BEARER, completed=False), False),
+        (CUT, False),
+    ],
+)
+def test_a_token_that_is_not_asked_for(answer: SignedAnswer | NotCollected, is_so: bool) -> None:
+    assert not_taken(answer) is is_so

@@ -112,6 +112,15 @@ def test_a_name_that_cannot_be_signed_in_to(
     assert signed_in.asked == []
 
 
+def test_a_token_that_the_name_does_not_take_is_none_that_fits() -> None:
+    account = replace(ACCOUNT, schemes=(SignInScheme.BEARER,))
+    turned = signed(refusal("EX01", "NTLM"), scheme=SignInScheme.BEARER, completed=False, legs=())
+    signed_in = Account(sign_ins={(BY_NAME, SignInAt.MAILBOX, SignInScheme.BEARER): turned})
+    (missing,) = found(sign_in(signed_in, account=account)).missing
+    assert missing.because.reason is Reason.NOT_GIVEN
+    assert [each.subject.name for each in found(sign_in(Account(), account=account)).items] == [HOST]
+
+
 def test_a_server_that_cannot_be_asked_straight_is_no_subject_but_is_told_beside_the_name() -> None:
     tables = {(straight("EX03"), SignInAt.MAILBOX, scheme): UNTRUSTED for scheme in (NEGOTIATE, NTLM)}
     looks = collected(look("EX01", nginx(503)), look("EX02", UNKNOWN), look("EX03"))
