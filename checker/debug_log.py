@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from checker.results import Report
     from checker.runner import Progress
 
-__all__ = ["Both", "DebugLog", "open_debug_log"]
+__all__ = ["Both", "DebugLog", "credential_forms", "open_debug_log"]
 
 Source = TypeVar("Source")
 
@@ -103,8 +103,8 @@ class DebugLog:
         account = settings.account or settings.mailbox
         secrets = (credential.password, credential.token) if credential else ()
         self._hidden = (
-            *_credentials(settings.user, password),
-            *(text for secret in secrets for text in _credentials(account, secret)),
+            *credential_forms(settings.user, password),
+            *(text for secret in secrets for text in credential_forms(account, secret)),
         )
         self.problem: str | None = None
         """Why the log ends before the run does."""
@@ -337,7 +337,7 @@ def _places(trace: TracebackType | None) -> list[str]:
     return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-_MOST:]]
 
 
-def _credentials(user: str | None, password: Secret | None) -> tuple[str, ...]:
+def credential_forms(user: str | None, password: Secret | None) -> tuple[str, ...]:
     """The password in each form in which a library might have it in its words."""
     if password is None or not password.reveal():
         return ()

@@ -11,18 +11,23 @@ Text only: nothing is installed. Each quotes in its scheduler's own way, and ref
 from __future__ import annotations
 
 import getpass
+import os
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from checker.errors import UserError
+
+if TYPE_CHECKING:
+    from checker.settings import Settings
 
 __all__ = [
     "Every",
@@ -31,11 +36,14 @@ __all__ = [
     "Scheduler",
     "cron_line",
     "job_of",
+    "job_of_config",
+    "make_folders",
     "parse_at",
     "schedule_text",
     "systemd_service",
     "systemd_timer",
     "task_xml",
+    "write_schedule",
 ]
 
 
@@ -104,6 +112,104 @@ def job_of(config: Path, *, every: Every, at: time, writable: Sequence[Path], se
     )
 
 
+def job_of_config(config: Path, every: Every, at: time) -> Job:
+    """The run of a configuration file, with what its settings say: where it writes, how long it may take, and whether
+    it signs in with the tickets of its user.
+
+    Raises:
+        UserError: the file cannot be used.
+    """
+    from checker.locking import lock_folder
+    from checker.organisations import AFTER_DEADLINE, AT_ONCE
+    from checker.settings import common_output, load_organisations
+
+    config = config.resolve()
+    loaded = load_organisations({}, config)
+    places = [lock_folder()]
+    output = common_output({}, config)
+    if len(loaded) > 1 and output is not None:
+        places.append(Path(output))  # of the summary
+    for _, settings in loaded:
+        places += _written_to(settings)
+    longest = max(settings.deadline for _, settings in loaded)
+    waves = -(-len(loaded) // AT_ONCE)
+    return job_of(
+        config,
+        every=every,
+        at=at,
+        writable=[config.parent / place.expanduser() for place in places],
+        seconds=longest * waves + AFTER_DEADLINE * (waves - 1),
+        tickets=any((settings.user is None and settings.server) or settings.account_ticket for _, settings in loaded),
+    )
+
+
+def _written_to(settings: Settings) -> Iterator[Path]:
+    """The folders that a run writes to."""
+    if settings.output not in (None, "-"):
+        output = Path(settings.output)
+        is_file = len(settings.format) < 2 and output.suffix and not settings.output.endswith(("/", os.sep))
+        yield output.parent if is_file else output
+    files = [settings.keep, settings.debug]
+    if settings.log not in (None, "-"):
+        files.append(Path(settings.log))
+    if settings.history is not None:
+        from checker.history.location import SqliteFile, parse_location
+
+        location = parse_location(settings.history)
+        files.append(location.path if isinstance(location, SqliteFile) else None)
+    yield from (file.parent for file in files if file is not None)
+
+
+def make_folders(job: Job) -> None:
+    """Makes what the run writes to: systemd starts no service whose ReadWritePaths= are not there.
+
+    Raises:
+        ScheduleError: one of them cannot be made.
+    """
+    for folder in job.writable:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ScheduleError(f"{folder}, which the run writes to, cannot be made: {error.strerror}.") from error
+
+
+def write_schedule(
+    config: Path, scheduler: Scheduler | None, every: Every, at: time, output: Path | None
+) -> tuple[str, tuple[Path, ...]]:
+    """The entry for a configuration file; without a scheduler, that of this platform. Gives what is to be printed and
+    the files written: with a folder for them the files, else all is printed, under the names of the files.
+
+    Raises:
+        UserError: the configuration or a path cannot be used.
+        OutputError: a file could not be written.
+    """
+    from checker.output import write_atomically
+
+    scheduler = scheduler or _usual_scheduler()
+    job = job_of_config(config, every, at)
+    files = schedule_text(job, scheduler)
+    if scheduler is Scheduler.SYSTEMD:
+        make_folders(job)
+    if output is None:
+        if len(files) == 1:
+            return next(iter(files.values())), ()
+        return "\n".join(f"# --- {name}\n{text}" for name, text in files.items()), ()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScheduleError(f"--output {output} cannot be made: {error.strerror}.") from error
+    for name, text in files.items():
+        write_atomically(output / name, text)
+    return "", tuple(output / name for name in files)
+
+
+def _usual_scheduler() -> Scheduler:
+    """The scheduler of this platform."""
+    if sys.platform == "win32":
+        return Scheduler.TASK_SCHEDULER
+    return Scheduler.SYSTEMD if sys.platform == "linux" else Scheduler.CRON
+
+
 def _this_program() -> tuple[str, ...]:
     """How this program was started, as an absolute path; the interpreter and the module where there is no script."""
     called = Path(sys.argv[0])
@@ -162,6 +268,8 @@ def systemd_service(job: Job) -> str:
         f"WorkingDirectory={_unit_text(str(job.folder))}",
         f"ExecStart={' '.join(_argument(word) for word in job.command)}",
         f"TimeoutStartSec={int(job.seconds) + 300}",
+        # The run itself tells the processes of its organisations to stop, and reports what they know.
+        "KillMode=mixed",
         "TimeoutStopSec=60",
         "UMask=0077",
         "NoNewPrivileges=yes",

@@ -21,6 +21,7 @@ as a whole. Paths in the file begin at its folder, but for `output`, which begin
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,7 @@ __all__ = [
     "Scheme",
     "Settings",
     "SettingsError",
+    "common_output",
     "load_organisations",
     "load_settings",
     "organisation_names",
@@ -279,6 +281,14 @@ def _formats(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _history(value: object) -> str:
+    from checker.history.location import parse_location
+
+    text = _text(value)
+    parse_location(text)
+    return text
+
+
 def _mail(value: object) -> MailSettings:
     from checker.mail import read_mail
 
@@ -329,7 +339,7 @@ KEYS: Mapping[str, Callable[[object], object]] = {
     "verbose": _yes_or_no,
     "debug": _path,
     "keep": _path,
-    "history": _text,
+    "history": _history,
     "mail": _mail,
     "webhook": _webhook,
     "log": _text,
@@ -415,6 +425,12 @@ def load_organisations(
     return tuple((name, settings) for name, settings in loaded if not chosen or name in chosen)
 
 
+def common_output(options: Mapping[str, object], config: Path) -> str | None:
+    """Where the summary of several organisations goes: the output that is none's own."""
+    output = options.get("output") or _read(config).get("output")
+    return output if isinstance(output, str) and output != "-" else None
+
+
 def _settings(
     values: Mapping[str, object], options: Mapping[str, object], *, probe: bool = False, saved: bool = False
 ) -> Settings:
@@ -460,7 +476,9 @@ def _rooted(value: object, folder: Path, key: str) -> object:
     if isinstance(value, Mapping):
         return {name: _rooted(part, folder, str(name)) for name, part in value.items()}
     is_path = key.endswith(_FILE) or key in _PATHS or (key == "log" and value != "-")
-    is_path |= key == "history" and isinstance(value, str) and "://" not in value
+    is_path |= key == "history" and isinstance(value, str) and value != "default" and "://" not in value
+    if is_path and isinstance(value, list):
+        return [_rooted(part, folder, key) for part in value]
     if not is_path or not isinstance(value, str) or not value.strip():
         return value
     path = Path(value.strip()).expanduser()
@@ -498,7 +516,7 @@ def _as_organisation(
 
     output = settings.output
     if output not in (None, "-") and not ("output" in table and options.get("output") is None):
-        output = str(Path(output).expanduser() / name)
+        output = f"{Path(output).expanduser() / name}{os.sep}"  # a folder, there already or not
     return replace(
         settings,
         organisation=name,
@@ -533,6 +551,8 @@ def parse_formats(formats: Sequence[str]) -> tuple[str, ...]:
 def _parse(key: str, value: object, label: str) -> object:
     try:
         return KEYS[key](value)
+    except UserError as error:  # a sentence already, which shows no more of the value than it may
+        raise SettingsError(str(error) if label.startswith("--") else f"{label}: {error}") from error
     except ValueError as error:
         shown = value if isinstance(value, (str, int, float)) else None
         raise SettingsError(f"{label} {error}{f'; {shown!r} is not' if shown is not None else ''}.") from error
