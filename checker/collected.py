@@ -515,6 +515,7 @@ def _view(held: _Held, index: _Index) -> SavedView:
         found=(_found(held, index, host),),
         missing=tuple(_missing(held, index, host)),
         incomplete=_incomplete(held, index),
+        whole=not index.host_only,
     )
 
 

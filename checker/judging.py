@@ -12,17 +12,19 @@ from __future__ import annotations
 import asyncio
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 
-from checker.answers import CmdletAnswer, CmdletCall, CmdletRunner, Keep, NotCollected, Reason
+from checker.answers import CmdletAnswer, CmdletCall
 from checker.assembling import Sources, given_facts, run_request, selected_words
 from checker.errors import UserError
+from checker.exports.files import ENDINGS, ExportFile
 from checker.facts.reading import bags, text
-from checker.facts.run import ServerSelection, TrustStore
+from checker.facts.run import ServerSelection, TrustStore, VantagePoint
 from checker.host import HostData
 from checker.network.no_account import NoAccount
 from checker.network.no_network import NoNetwork
@@ -34,13 +36,15 @@ from checker.saved import SavedView
 from checker.settings import Settings
 from checker.snapshot.archive import Archive, is_zip
 from checker.snapshot.replay import is_snapshot, open_snapshot
+from checker.together import Together, together
 from checker.views import merge
 from checker.watching import WATCHER
 
-__all__ = ["JudgingError", "expand", "judge_files", "judge_views"]
+__all__ = ["Expanded", "JudgingError", "expand", "judge_files", "judge_views"]
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-_EXPORTS = frozenset({".xml", ".clixml"})
+_KNOWN = ENDINGS | {".zip"}
+_MOST_FILES = 10_000
 _NO_TRUST = TrustStore((), "nobody's", given=False)
 
 
@@ -58,53 +62,111 @@ def judge_files(patterns: Sequence[str], settings: Settings, progress: Progress 
         UserError: a file that cannot be read, or files that do not belong together.
     """
     registry = find_checks()
-    files = expand(patterns)
+    expanded = expand(patterns)
     with ExitStack() as stack:
-        return judge_views(_views(files, stack), settings, registry, progress)
+        views, left_out = _views(expanded, stack)
+        return judge_views(views, settings, registry, progress, notes=left_out)
 
 
 def judge_views(
-    views: Sequence[SavedView], settings: Settings, registry: Registry, progress: Progress | None = None
+    views: Sequence[SavedView],
+    settings: Settings,
+    registry: Registry,
+    progress: Progress | None = None,
+    *,
+    notes: Sequence[str] = (),
 ) -> Report:
-    """The report of several views of one organisation.
+    """The report of several views of one organisation; `notes` are told with it.
 
     Raises:
         UserError: they do not belong together.
     """
-    return asyncio.run(_judge(views, settings, registry, progress or NoProgress()))
+    return asyncio.run(_judge(views, settings, registry, progress or NoProgress(), notes))
 
 
 # --- which files ------------------------------------------------------------------------------------------------------
 
 
-def expand(patterns: Sequence[str]) -> tuple[Path, ...]:
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """What is judged: files, and folders that the collector wrote. `left_out` has a sentence for each other file that
+    only lay in a folder: nobody named it."""
+
+    files: tuple[ExportFile, ...]
+    left_out: tuple[str, ...]
+
+
+def expand(patterns: Sequence[str]) -> Expanded:
     """The files that are meant: patterns are expanded (Windows' shells do not), a folder means what lies in it, but
-    the folder that the collector wrote is one thing.
+    a folder that the collector wrote is one thing, and nothing beside its zip.
 
     Raises:
-        JudgingError: there is nothing of that name.
+        JudgingError: there is nothing of that name, or no file.
     """
-    found: dict[Path, Path] = {}
+    found: dict[Path, ExportFile] = {}
     for pattern in patterns:
-        path = Path(pattern).expanduser()
-        if path.is_dir() and _is_unpacked(path):
-            files = [path]
-        elif path.is_dir():
-            inside = [file for file in sorted(path.rglob("*")) if file.suffix.casefold() in {".zip", *_EXPORTS}]
-            if not inside:
-                raise JudgingError(f"The folder {pattern} holds no .zip, .xml or .clixml.")
-            files = [file for file in inside if file.is_file()]
-        elif path.exists():
-            files = [path]
-        else:
-            files = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
-            files = [file for file in files if file.is_file()]
-            if not files:
-                missing = "No file matches" if glob.has_magic(pattern) else "There is no file"
-                raise JudgingError(f"{missing} {pattern}.")
+        try:
+            files = tuple(_meant(pattern))
+        except (OSError, RuntimeError, ValueError) as error:  # no right to look, nobody's home, a name that is none
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise JudgingError(f"{pattern} cannot be read: {why}.") from error
         for file in files:
-            found.setdefault(Path(os.path.realpath(file)), file)
-    return tuple(found.values())
+            key = Path(os.path.realpath(file.path))
+            if key not in found or file.named:
+                found[key] = file
+            if len(found) > _MOST_FILES:
+                raise JudgingError(f"{pattern}: there are more than {_MOST_FILES:,} files, more than are read.")
+    zips = {str(path.with_suffix("")).casefold() for path in found if path.suffix.casefold() == ".zip"}
+    kept = [file for path, file in found.items() if not (file.path.is_dir() and str(path).casefold() in zips)]
+    return Expanded(tuple(kept), ())
+
+
+def _meant(pattern: str) -> Iterator[ExportFile]:
+    path = Path(pattern).expanduser()
+    if path.exists():
+        yield from _at(path)
+        return
+    # What is there as it is written is no pattern, whatever characters it has.
+    literal = next(above for above in (*path.parents, Path()) if above.exists())
+    rest = path.relative_to(literal)
+    whole = os.path.join(glob.escape(str(literal)), str(rest)) if literal != Path() else str(rest)  # noqa: PTH118
+    matching = [Path(name) for name in sorted(glob.glob(whole, recursive=True))]  # noqa: PTH207
+    if not matching:
+        missing = "No file matches" if glob.has_magic(str(rest)) else "There is no file"
+        raise JudgingError(f"{missing} {pattern}.")
+    files = [file for match in matching if match.is_file() or match.is_dir() for file in _at(match, empty=True)]
+    if not files:
+        raise JudgingError(f"No file matches {pattern}.")
+    yield from files
+
+
+def _at(path: Path, *, empty: bool = False) -> Iterator[ExportFile]:
+    """What stands there; a folder may be `empty`."""
+    if path.is_file():
+        yield ExportFile(path, named=True)
+    elif not path.is_dir():
+        raise JudgingError(f"{path} is no file.")
+    elif _is_unpacked(path):
+        yield ExportFile(path, named=True)
+    else:
+        inside = tuple(_inside(path))
+        if not inside and not empty:
+            raise JudgingError(f"The folder {path} holds no .zip, .xml or .clixml.")
+        yield from inside
+
+
+def _inside(folder: Path) -> Iterator[ExportFile]:
+    """What lies in a folder, in order; not by way of links to other folders."""
+    entries = sorted(folder.iterdir())
+    for entry in entries:
+        if entry.is_file():
+            if entry.suffix.casefold() in _KNOWN:
+                yield ExportFile(entry, named=False)
+        elif entry.is_dir() and not entry.is_symlink():
+            if _is_unpacked(entry):
+                yield ExportFile(entry, named=False)
+            else:
+                yield from _inside(entry)
 
 
 def _is_unpacked(folder: Path) -> bool:
@@ -113,44 +175,70 @@ def _is_unpacked(folder: Path) -> bool:
     return is_collected(folder)
 
 
-def _views(files: Sequence[Path], stack: ExitStack) -> tuple[SavedView, ...]:
-    """Each file told by what is in it, not by its name."""
+def _views(expanded: Expanded, stack: ExitStack) -> tuple[tuple[SavedView, ...], tuple[str, ...]]:
+    """Each file told by what is in it, not by its name; and the sentences about those that are left out."""
     views: list[SavedView] = []
-    exports: list[Path] = []
-    for file in files:
-        if file.is_dir():
-            views.append(_collected(file, stack))
-            continue
-        try:
-            zipped = is_zip(file)
-        except OSError as error:
-            raise JudgingError(f"{file} cannot be read: {error.strerror or error}.") from error
-        if not zipped:
-            if file.suffix.casefold() == ".zip":
-                raise JudgingError(f"{file} is not a zip, whatever its name says; copy it again.")
+    exports: list[ExportFile] = []
+    left_out = [*expanded.left_out]
+    for file in expanded.files:
+        kind = _kind(file)
+        if kind is _Kind.EXPORT:
             exports.append(file)
-            continue
-        archive = stack.enter_context(Archive(file))
-        if is_snapshot(archive):
-            views.append(stack.enter_context(open_snapshot(archive)))
+        elif kind is _Kind.STRANGE:
+            left_out.append(f"{file} is left out: it is neither a snapshot nor what the collector wrote.")
         else:
-            views.append(_collected(file, stack))
+            views.append(_open(file.path, kind, stack))
     if exports:
-        from checker.exports import read_exports
+        from checker.exports import NothingKnownError, read_exports
 
-        views.append(read_exports(exports))
-    return tuple(views)
+        try:
+            views.append(read_exports(exports))
+        except NothingKnownError as error:
+            if not views or any(file.named for file in exports):
+                raise
+            left_out.append(str(error))
+    if not views and left_out:
+        raise JudgingError(f"There is nothing to judge: {left_out[0]}")
+    return tuple(views), tuple(left_out)
 
 
-def _collected(file: Path, stack: ExitStack) -> SavedView:
-    from checker.collected import is_collected, open_collected
+class _Kind(Enum):
+    SNAPSHOT = "snapshot"
+    COLLECTED = "collected"
+    EXPORT = "export"
+    STRANGE = "strange"  # a zip of something else that only lay in a folder
 
-    if not is_collected(file):
+
+def _kind(file: ExportFile) -> _Kind:
+    if file.path.is_dir():
+        return _Kind.COLLECTED
+    try:
+        zipped = is_zip(file.path)
+    except OSError as error:
+        raise JudgingError(f"{file} cannot be read: {error.strerror or error}.") from error
+    if not zipped:
+        if file.path.suffix.casefold() == ".zip":
+            raise JudgingError(f"{file} is not a zip, whatever its name says; copy it again.")
+        return _Kind.EXPORT
+    with Archive(file.path) as archive:
+        if is_snapshot(archive):
+            return _Kind.SNAPSHOT
+    if _is_unpacked(file.path):
+        return _Kind.COLLECTED
+    if file.named:
         raise JudgingError(
             f"{file} is neither a snapshot of mapiready nor what its collector wrote; give the zip that one of them"
             " made."
         )
-    return stack.enter_context(open_collected(file))
+    return _Kind.STRANGE
+
+
+def _open(path: Path, kind: _Kind, stack: ExitStack) -> SavedView:
+    if kind is _Kind.SNAPSHOT:
+        return stack.enter_context(open_snapshot(stack.enter_context(Archive(path))))
+    from checker.collected import open_collected
+
+    return stack.enter_context(open_collected(path))
 
 
 # --- what goes together -----------------------------------------------------------------------------------------------
@@ -162,76 +250,50 @@ class _Settled:
 
     view: SavedView
     organisation: SavedView | None
-    runner: CmdletRunner | None
+    runner: Together | None
     hosts: HostData
-
-
-class _Together:
-    """Several sources of remote PowerShell as one: the first that holds the answer to a question gives it."""
-
-    def __init__(self, runners: Sequence[CmdletRunner]) -> None:
-        self._runners = runners
-
-    async def run(self, call: CmdletCall, *, keep: Keep | None = None) -> CmdletAnswer | NotCollected:
-        """The first answer; without one the first reason that is more than not held."""
-        lacking: NotCollected | None = None
-        for runner in self._runners:
-            answer = await runner.run(call, keep=keep)
-            if isinstance(answer, CmdletAnswer):
-                return answer
-            if lacking is None or (lacking.reason is Reason.NOT_GIVEN and answer.reason is not Reason.NOT_GIVEN):
-                lacking = answer
-        assert lacking is not None
-        return lacking
 
 
 def _settled(views: Sequence[SavedView]) -> tuple[_Settled, ...]:
     """Which views are judged, and with what. The one that knows the organisation comes first."""
     newest = sorted(views, key=lambda view: view.gathered or _LONG_AGO, reverse=True)
-    seeing = [view for view in views if view.network is not None]
+    seeing = [view for view in newest if view.network is not None]
     _refuse_twice(seeing)
     hosts = HostData(
         given=any(view.hosts.given for view in views),
         exports=tuple(export for view in newest for export in view.hosts.exports),
         missing=tuple(missing for view in newest for missing in view.hosts.missing),
     )
-    # Exports complement what a snapshot of the same place does not hold; by themselves they are a view of their own.
-    exports = [view for view in newest if view.network is None]
+    # Exports complement what a snapshot does not hold; by themselves they are a view of their own. Of several the
+    # newest that asked the whole organisation counts most.
+    exports = sorted(
+        (view for view in newest if view.network is None), key=lambda view: (view.runner is None, not view.whole)
+    )
     knowing = [view for view in seeing if view.runner is not None]
     main = next(iter([*knowing, *(view for view in exports if view.runner is not None)]), None)
     settled = []
     for view in seeing:
         organisation = view if view.runner is not None else main
-        runners = [one.runner for one in (organisation, *exports) if one is not None and one.runner is not None]
-        settled.append(_Settled(view, organisation, _joined(runners), hosts))
-    vantages = {str(view.vantage) for view in seeing}
-    alone = [view for view in exports if str(view.vantage) not in vantages]
-    if alone:
-        joined = _one(alone)
-        settled.insert(0 if not knowing else len(settled), _Settled(joined, joined, joined.runner, hosts))
-    return tuple(sorted(settled, key=lambda each: each.view is not main and each.view.runner is None))
-
-
-def _joined(runners: Sequence[CmdletRunner]) -> CmdletRunner | None:
-    unique = list(dict.fromkeys(runners))
-    if len(unique) < 2:
-        return next(iter(unique), None)
-    return _Together(unique)
+        settled.append(_Settled(view, organisation, together(organisation, *exports), hosts))
+    if exports and not knowing and not any(view.vantage.point is VantagePoint.INSIDE for view in seeing):
+        joined = _one(exports)
+        settled.insert(0, _Settled(joined, joined, together(*exports), hosts))
+    return tuple(sorted(settled, key=lambda each: each.organisation is not each.view))
 
 
 def _one(views: Sequence[SavedView]) -> SavedView:
-    """Exports of one organisation, the newest first, as one view."""
+    """Exports of one organisation as one view; what the first asked the whole organisation counts most."""
     first = views[0]
-    if len(views) == 1:
-        return first
+    times = [view.gathered for view in views if view.gathered is not None]
+    whole = [view for view in views if view.whole] or views
+    incomplete = dict.fromkeys(words for view in whole for words in view.incomplete)
     return replace(
         first,
         files=tuple(file for view in views for file in view.files),
-        runner=_joined([view.runner for view in views if view.runner is not None]),
-        hosts=first.hosts,
+        gathered=max(times, default=None),
         found=tuple(sentence for view in views for sentence in view.found),
         missing=tuple(sentence for view in views for sentence in view.missing),
-        incomplete=tuple(dict.fromkeys(words for view in views for words in view.incomplete)),
+        incomplete=tuple(incomplete) if all(view.incomplete for view in whole) else (),
     )
 
 
@@ -241,7 +303,7 @@ def _refuse_twice(views: Iterable[SavedView]) -> None:
         other = known.setdefault(str(view.vantage), view)
         if other is not view:
             raise JudgingError(
-                f"{_names(other)} and {_names(view)} were both seen from {view.vantage}: judge each by itself"
+                f"{_names(view)} and {_names(other)} were both seen from {view.vantage}: judge each by itself"
                 " (mapiready diff compares their reports), or tell the places apart with --vantage"
                 f" {view.vantage.point.value}:LABEL when gathering."
             )
@@ -272,7 +334,9 @@ async def _refuse_strangers(views: Iterable[SavedView]) -> None:
 # --- judging ----------------------------------------------------------------------------------------------------------
 
 
-async def _judge(views: Sequence[SavedView], settings: Settings, registry: Registry, progress: Progress) -> Report:
+async def _judge(
+    views: Sequence[SavedView], settings: Settings, registry: Registry, progress: Progress, notes: Sequence[str]
+) -> Report:
     if not views:
         raise JudgingError("Name at least one file to judge: mapiready judge org.mapiready.zip.")
     WATCHER.set(progress)
@@ -283,7 +347,7 @@ async def _judge(views: Sequence[SavedView], settings: Settings, registry: Regis
     told = {words for each in settled for words in (*each.view.found, *each.view.missing)}
     # What was found in files that are no view of their own.
     rest = [words for view in views for words in (*view.found, *view.missing) if words not in told]
-    return replace(report, notes=(*rest, *report.notes))
+    return replace(report, notes=(*notes, *rest, *report.notes))
 
 
 async def _judge_one(each: _Settled, settings: Settings, registry: Registry, progress: Progress) -> Report:
@@ -314,9 +378,10 @@ async def _judge_one(each: _Settled, settings: Settings, registry: Registry, pro
     notes = (*view.found, *view.missing)
     if view.gathered is None and settings.now is None:
         notes = (*notes, f"When {_names(view)} was written is not known; dates are judged as of today (--now).")
+    left_out = each.runner.left_out if each.runner else []
 
     async def close(_interrupted: bool) -> None:
         """Nothing was opened."""
 
     given = given_facts(settings, sources, started)
-    return await audit(registry, given, request, progress=progress, notes=lambda: notes, close=close)
+    return await audit(registry, given, request, progress=progress, notes=lambda: (*notes, *left_out), close=close)

@@ -27,6 +27,9 @@ class SavedView:
     themselves say that they could not get. `incomplete` says in the words of the report how they are less than an
     organisation ("exports of EX01 alone"): such a run never says READY.
 
+    `whole` says that the organisation was asked: what its answers do not hold is not there. Exports of single cmdlets
+    may have been made of some servers alone.
+
     What only snapshots hold: `trust` is what the gathering machine trusted, `stage` the one that was asked for, `asked`
     the servers of remote PowerShell, `interrupted` that the gathering was ended by Ctrl-C.
     """
@@ -45,6 +48,7 @@ class SavedView:
     found: tuple[str, ...]
     missing: tuple[str, ...]
     incomplete: tuple[str, ...]
+    whole: bool = False
     trust: TrustStore | None = None
     stage: Stage | None = None
     asked: tuple[str, ...] = ()

@@ -74,7 +74,7 @@ def test_patterns_are_expanded(
     touched(tmp_path, "a.zip", "b.zip", "HealthChecker-EX01-1.xml", "HealthChecker-EX02-1.xml", "[odd].xml")
     touched(tmp_path, "exports/deep/c.clixml", "exports/d.XML", "exports/notes.txt")
     monkeypatch.chdir(tmp_path)
-    assert expand(patterns) == tuple(Path(file) for file in files)
+    assert [file.path for file in expand(patterns).files] == [Path(file) for file in files]
 
 
 def test_nothing_of_that_name(tmp_path: Path) -> None:

@@ -79,3 +79,46 @@ def test_views_of_two_organisations_or_of_one_place_are_refused(views: tuple[Rep
         merge([inside, replace(inside, organisation="Contoso")])
     with pytest.raises(ViewsError, match="--vantage inside:LABEL"):
         merge([inside, inside])
+
+
+def copied(report: Report, **changed: object) -> Report:
+    """The same report from another place, its findings of these checks with another status."""
+    statuses = {name.replace("_", "-"): status for name, status in changed.items()}
+    findings = [replace(each, status=statuses.get(each.check, each.status)) for each in report.findings]  # type: ignore[arg-type] # the statuses of this test
+    return replace(report, vantage="inside:elsewhere", findings=tuple(findings))
+
+
+def standing(report: Report, check: str) -> set[tuple[str, str | None, Status]]:
+    return {
+        (finding.subject.name, finding.subject.vantage, finding.status)
+        for finding in report.findings
+        if finding.check == check
+    }
+
+
+def test_what_does_not_depend_on_the_place_stands_once(views: tuple[Report, Report]) -> None:
+    inside, _ = views
+    merged = merge([inside, copied(inside)])
+    for check in ("vdir-mapi-authentication-consistent", "kerberos-asa-consistent", "server-services-running"):
+        assert standing(merged, check) == standing(inside, check), check
+    names = standing(merged, "name-resolves")
+    assert {vantage for _, vantage, _ in names} == {"inside", "inside:elsewhere"}
+    assert len({(each.check, each.subject.key) for each in merged.findings}) == len(merged.findings)
+
+
+def test_of_one_subject_the_view_counts_that_saw_most(views: tuple[Report, Report]) -> None:
+    inside, _ = views
+    # Another view saw less of the servers, or more.
+    for check in ("server-build-current", "server-services-running"):
+        servers = {name for name, _, _ in standing(inside, check)}
+        for status in (Status.UNKNOWN, Status.NOT_RUN):
+            other = copied(inside, **{check.replace("-", "_"): status})
+            for order in ((inside, other), (other, inside)):
+                assert standing(merge(order), check) == {(name, None, Status.PASS) for name in servers}
+    failing = copied(inside, server_build_current=Status.FAIL, server_services_running=Status.FAIL)
+    for order in ((inside, failing), (failing, inside)):
+        merged = merge(order)
+        assert {status for _, _, status in standing(merged, "server-build-current")} == {Status.FAIL}
+        # Remote PowerShell says the same wherever it is judged: the main view counts.
+        services = {status for _, _, status in standing(merged, "server-services-running")}
+        assert services == ({Status.PASS} if order[0] is inside else {Status.FAIL})

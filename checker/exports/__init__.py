@@ -9,7 +9,7 @@
 Nothing is guessed: what cannot be recognised, or belongs to no server for certain, is told and left out.
 """
 
-from checker.exports.files import ExportsError
-from checker.exports.reading import read_exports
+from checker.exports.files import ENDINGS, ExportFile, ExportsError
+from checker.exports.reading import NothingKnownError, read_exports
 
-__all__ = ["ExportsError", "read_exports"]
+__all__ = ["ENDINGS", "ExportFile", "ExportsError", "NothingKnownError", "read_exports"]

@@ -11,11 +11,11 @@ from checker.answers import PSObject, PSValue
 from checker.errors import UserError
 from checker.powershell.clixml import ClixmlError, Limits, read_document
 
-__all__ = ["ExportFile", "ExportsError", "find_files", "read_objects"]
+__all__ = ["ENDINGS", "ExportFile", "ExportsError", "find_files", "read_objects"]
 
 _LIMITS = Limits()
 _MOST_FILES = 10_000
-_ENDINGS = frozenset({".xml", ".clixml", ".clix"})
+ENDINGS = frozenset({".xml", ".clixml", ".clix"})
 
 
 class ExportsError(UserError):
@@ -33,17 +33,17 @@ class ExportFile:
         return str(self.path)
 
 
-def find_files(paths: Sequence[Path]) -> tuple[ExportFile, ...]:
+def find_files(given: Sequence[Path | ExportFile]) -> tuple[ExportFile, ...]:
     """The files themselves, those in folders, and those that a pattern stands for; each once.
 
     Raises:
         ExportsError: there is no such file, or a folder holds none.
     """
     found: dict[Path, ExportFile] = {}
-    for path in paths:
-        files = tuple(_files(path))
+    for path in given:
+        files = (path,) if isinstance(path, ExportFile) else tuple(_files(path))
         if not files:
-            raise ExportsError(f"{path} holds no file ending in {', '.join(sorted(_ENDINGS))}; give exports.")
+            raise ExportsError(f"{path} holds no file ending in {', '.join(sorted(ENDINGS))}; give exports.")
         for file in files:
             found.setdefault(file.path.resolve(), file)
         if len(found) > _MOST_FILES:
@@ -53,10 +53,12 @@ def find_files(paths: Sequence[Path]) -> tuple[ExportFile, ...]:
 
 def _files(path: Path) -> Iterator[ExportFile]:
     if path.is_dir():
-        inside = (file for file in path.rglob("*") if file.suffix.lower() in _ENDINGS and file.is_file())
+        inside = (file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
         yield from (ExportFile(file, named=False) for file in sorted(inside))
-    elif path.exists():
+    elif path.is_file():
         yield ExportFile(path, named=True)
+    elif path.exists():
+        raise ExportsError(f"{path} is no file.")
     elif glob.has_magic(str(path)):
         matching = sorted(glob.glob(str(path)))  # noqa: PTH207 - Path.glob takes no pattern from the root
         if not matching:

@@ -32,7 +32,7 @@ from checker.host import HostData, HostExport, HostItem
 from checker.results import Subject, SubjectKind
 from checker.saved import SavedView
 
-__all__ = ["read_exports"]
+__all__ = ["NothingKnownError", "read_exports"]
 
 _ONE_FOR_ALL = ("Get-OrganizationConfig", "Get-AuthConfig")
 _WHOLE_SERVER = ("Get-MapiVirtualDirectory", "Get-ServerComponentState", "Get-ExchangeCertificate")
@@ -60,19 +60,23 @@ class _File:
         return bool(self.cmdlets or self.bindings or self.parts or self.checks)
 
 
-def read_exports(paths: Sequence[Path]) -> SavedView:
+class NothingKnownError(ExportsError):
+    """Nothing in any of the files is known."""
+
+
+def read_exports(given: Sequence[Path | ExportFile]) -> SavedView:
     """What the files, and those in the folders, hold together.
 
     Raises:
-        ExportsError: a file that was named cannot be read or is no export, nothing in any of them is known, or they are
-            of more than one organisation.
+        NothingKnownError: nothing in any of them is known.
+        ExportsError: a file that was named cannot be read or is no export, or they are of more than one organisation.
     """
-    files = [_sorted(file) for file in find_files(paths)]
+    files = [_sorted(file) for file in find_files(given)]
     if not any(file.useful for file in files):
         unknown = sorted({kind for file in files for kind in file.unknown})
         held = f" ({', '.join(unknown[:3])})" if unknown else ""
         many = f"None of the {len(files)} files holds" if len(files) > 1 else f"{files[0].file} does not hold"
-        raise ExportsError(
+        raise NothingKnownError(
             f"{many} anything that mapiready judges{held}; give exports such as Get-ExchangeServer | Export-Clixml"
             " servers.xml, or the XML of HealthChecker."
         )

@@ -123,6 +123,7 @@ def open_snapshot(archive: Archive) -> Iterator[SavedView]:
         found=(_found(manifest, file, len(network)),),
         missing=manifest.notes,
         incomplete=manifest.narrowed,
+        whole=True,
         trust=_trust(archive, manifest, certificates),
         stage=manifest.stage,
         asked=manifest.asked,

@@ -2,13 +2,13 @@
 
 import pytest
 
-from checker import Layer, NotCollected, Status
+from checker import Layer, Missing, NotCollected, Status
 from checker.answers import NotCollectedError
 from checker.facts.iis import MapiDirectoryInIis, TokenChecking
 from checks.endpoints.endpoint_mapi_schemes import judge
 from tests.factories import UNKNOWN, collected, mapi_directory
 from tests.factories_behind import compared, mapi_page, rpc_page, straight
-from tests.factories_network import challenge, nginx
+from tests.factories_network import challenge, name_in_use, nginx
 
 AS_INSTALLED = ("Ntlm", "OAuth", "Negotiate")
 
@@ -69,3 +69,10 @@ def test_methods_that_are_not_known(methods: NotCollected) -> None:
 def test_names_that_do_not_serve_mapi_or_that_no_directory_names() -> None:
     assert judge(compared(rpc_page()), collected(mapi_directory()), UNKNOWN).status is Status.NOT_APPLICABLE
     assert judge(compared(), collected(mapi_directory("EX09")), UNKNOWN).status is Status.NOT_APPLICABLE
+
+
+def test_servers_that_cannot_be_asked_from_here_may_have_directories_all_the_same() -> None:
+    page = mapi_page(challenge("Negotiate", "NTLM"))
+    unknown = (Missing(name_in_use().subject, UNKNOWN),)
+    with pytest.raises(NotCollectedError):
+        judge(compared(page, unknown=unknown), collected(mapi_directory("EX09")), UNKNOWN)

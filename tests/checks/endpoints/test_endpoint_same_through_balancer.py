@@ -117,3 +117,9 @@ def test_a_server_that_could_not_be_asked_leaves_it_open() -> None:
 def test_no_server_behind_it_is_known() -> None:
     page = replace(mapi_page(), straight=())
     assert judge(compared(page)).status is Status.NOT_APPLICABLE
+
+
+def test_servers_that_are_known_and_cannot_be_asked_from_here_are_not_nobody() -> None:
+    page = replace(mapi_page(), straight=())
+    with pytest.raises(NotCollectedError):
+        judge(compared(page, unknown=(Missing(name_in_use().subject, UNKNOWN),)))
