@@ -78,6 +78,7 @@ def audit_organisations(
     for name, settings in picked:
         assert name is not None
         try:
+            _make_own_folders(settings)
             secrets = _secrets(settings)
         except UserError as error:
             runs[name] = (_failed(name, ExitCode.USAGE, str(error), 0.0), None)
@@ -109,6 +110,16 @@ def _refuse_formats_on_one_output(config: Path, picked: Sequence[tuple[str | Non
                 f"{config}: organisations.{name}: several reports do not go to one standard output; give output a"
                 " folder, in which each organisation gets one of its own."
             )
+
+
+def _make_own_folders(settings: Settings) -> None:
+    """For what is written besides the reports: a common place has a folder for each organisation."""
+    for option, path in (("keep", settings.keep), ("debug", settings.debug)):
+        try:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"--{option} {path} cannot be written: {error.strerror or error}.") from error
 
 
 def _secrets(settings: Settings) -> dict[str, object]:
