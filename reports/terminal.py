@@ -18,8 +18,22 @@ from rich.console import Console
 from rich.text import Text
 
 from checker.quoting import powershell_words
-from checker.results import Advice, Cmdlet, Finding, Readiness, Report, Severity, Status, Step, Subject, SubjectKind
+from checker.results import (
+    Advice,
+    Cmdlet,
+    Finding,
+    Readiness,
+    Report,
+    RunHistory,
+    Severity,
+    Status,
+    Step,
+    Subject,
+    SubjectKind,
+)
+from reports.comparison.view import count_words as count_changes
 from reports.text import number_of, plain_ascii, visible
+from reports.trend import history_words
 from reports.view import Group, Kind, Layout, Section, count_words, facts_line, layout, subject_text
 
 __all__ = ["Page", "id_width", "render", "show_step", "show_subjects", "show_values"]
@@ -156,6 +170,8 @@ def render(report: Report, *, width: int, colour: bool, verbose: bool = False, a
                     _one_line_each(page, section)
             case _:
                 assert_never(section.kind)
+    if report.history is not None:
+        _history(page, report.history)
     _closing(page, report)
     return page.printed(colour=colour)
 
@@ -180,6 +196,24 @@ def _closing(page: Page, report: Report) -> None:
         page.flow(2, page.text("narrowed    ", "dim"), map(page.text, report.narrowed), ", ")
     for note in report.notes:
         page.block(2, page.text("note        ", "dim"), page.text(note))
+
+
+# --- since the last run -----------------------------------------------------------------------------------------------
+
+
+def _history(page: Page, history: RunHistory) -> None:
+    from reports.comparison.terminal import show_briefly  # which shows it with what is above
+
+    page.blank()
+    since = history.since
+    if since is not None:
+        words = ", ".join(words for _, words in count_changes(since)) or "no finding in either"
+        head = page.text(f"since {since.last.started.isoformat(' ', 'minutes')}  ", "bold")
+        page.block(2, head, page.text(f"{since.headline}: ", "bold").append_text(page.text(words)), hanging=4)
+        for note in since.notes:
+            page.block(4, page.text("note  ", "dim"), page.text(note))
+        show_briefly(page, since)
+    page.block(2, page.text("history     ", "dim"), page.text(history_words(history)))
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """What is asked of a history, and what is put into it: keep, list, load, trend, prune. Formats are elsewhere.
 
 A run is told by its content: keeping the same run twice, from wherever, is keeping it once. Runs are of one series, and
-are compared, if they looked at the same organisation from the same vantage, narrowed in the same words.
+are compared, if they looked at the same organisation from the same vantage, narrowed in the same words. A run that
+could not learn its organisation (a probe, or nobody let it in) belongs to those that were asked for the same.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from checker.results import Change, Finding, PastRun, Readiness, Report, RunHist
 from reports.json_report import ReportFileError, parse, render
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Select
 
 __all__ = ["TREND_RUNS", "History", "KeptRun", "RunNotFoundError", "Trend", "TrendRow", "open_history", "run_id"]
 
@@ -105,26 +106,30 @@ class History:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(self, report: Report) -> str:
-        """Keeps a run; gives its id. When this returns, the run is on the disk."""
+    def keep(self, report: Report, asked: Sequence[str] = ()) -> str:
+        """Keeps a run; gives its id. When this returns, the run is on the disk. `asked` are the servers and names that
+        the run was given; without them, the names that it judged."""
         run = run_id(report)
         plain = replace(report, history=None)
         content = gzip.compress(render(plain).encode("ascii"), mtime=0)
         with self._database.transaction(Lock.WRITE) as connection:
-            number = _insert_run(connection, run, plain)
+            number = _insert_run(connection, run, plain, asked)
             if number is not None:
                 _insert_findings(connection, number, plain.findings)
                 _insert_report(connection, number, content)
         return run
 
-    def told(self, report: Report, kept: str | None) -> RunHistory:
+    def told(self, report: Report, kept: str | None, asked: Sequence[str] = ()) -> RunHistory:
         """What the history says beside a run: the earlier runs of its series, and what differs from the last."""
+        return self._told(report, kept, _asked(report, asked))
+
+    def _told(self, report: Report, kept: str | None, asked: str) -> RunHistory:
         from sqlalchemy import func, select
 
         from checker.history.tables import runs
 
         with self._database.transaction(Lock.READ) as connection:
-            earlier = _earlier(report)
+            earlier = _earlier(report, asked)
             total = connection.execute(select(func.count()).select_from(runs).where(*earlier)).scalar_one()
             rows = connection.execute(
                 select(runs).where(*earlier).order_by(runs.c.started.desc(), runs.c.id.desc()).limit(TREND_RUNS)
@@ -149,7 +154,7 @@ class History:
             row = _found(connection, wanted)
             content = _content(connection, row.id)
         report = _read(row.run, content)
-        return replace(report, history=self.told(report, row.run))
+        return replace(report, history=self._told(report, row.run, row.asked))
 
     def trend(self, of: str, most: int = 30, *, organisation: str | None = None) -> Trend:
         """A check, or a subject by its name, over the latest runs.
@@ -181,19 +186,20 @@ class History:
                 .where(wanted, findings.c.run_id.in_(numbers))
                 .order_by(findings.c.run_id, findings.c.number)
             ).all()
-        told: dict[int, list[Row[Any]]] = {}
+        told: dict[int, list[Any]] = {}
         for finding in found:
             told.setdefault(finding.run_id, []).append(finding)
         return Trend(of, is_check, tuple(_trend_row(row, told.get(row.id, ())) for row in reversed(rows)))
 
     def prune(self, older_than: timedelta, *, now: datetime, keep_last: int = 0) -> int:
         """Forgets runs that started longer ago; of each series at least the last `keep_last` stay. Gives how many."""
-        from sqlalchemy import delete, select
+        from sqlalchemy import delete, func, select
 
         from checker.history.tables import findings, reports, runs, topics
 
         with self._database.transaction(Lock.ALONE) as connection:
-            columns = (runs.c.id, runs.c.started, runs.c.organisation_key, runs.c.vantage, runs.c.narrowed)
+            whose = func.coalesce(runs.c.organisation_key, runs.c.asked)
+            columns = (runs.c.id, runs.c.started, whose, runs.c.vantage, runs.c.narrowed)
             seen: Counter[tuple[object, ...]] = Counter()
             doomed = []
             for number, started, *series in connection.execute(
@@ -215,7 +221,7 @@ class History:
 # --- keeping ----------------------------------------------------------------------------------------------------------
 
 
-def _insert_run(connection: Connection, run: str, report: Report) -> int | None:
+def _insert_run(connection: Connection, run: str, report: Report, asked: Sequence[str]) -> int | None:
     """The number of the new row; None when the run is there already."""
     from sqlalchemy import select
 
@@ -245,6 +251,7 @@ def _insert_run(connection: Connection, run: str, report: Report) -> int | None:
             "total": counts.total,
             "tool_version": storable(report.tool_version),
             "kept": datetime.now(UTC),
+            "asked": _asked(report, asked),
         },
     )
     if not done.rowcount:
@@ -296,11 +303,11 @@ def _insert_findings(connection: Connection, number: int, found: Sequence[Findin
     _insert_all(connection, insert(findings), findings.c.number, lines)
 
 
-def _insert_all(connection: Connection, statement: Any, column: Any, rows: Sequence[dict[str, object]]) -> None:
+def _insert_all(connection: Connection, statement: Any, column: Any, rows: Sequence[Mapping[str, object]]) -> None:
     """Inserts rows: to a server many in one message, which SQLAlchemy does when something is to come back."""
     if rows:
         connection.execute(
-            statement if connection.dialect.name == "sqlite" else statement.returning(column), list(rows)
+            statement if connection.dialect.name == "sqlite" else statement.returning(column), [*map(dict, rows)]
         )
 
 
@@ -341,16 +348,26 @@ def _narrowed(report: Report) -> str:
     return storable(json.dumps(list(report.narrowed)))
 
 
+def _asked(report: Report, asked: Sequence[str]) -> str:
+    from checker.history.tables import storable
+
+    return storable(json.dumps(sorted({name.casefold() for name in asked or report.names})))
+
+
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _earlier(report: Report) -> tuple[ColumnElement[bool], ...]:
+def _earlier(report: Report, asked: str) -> tuple[ColumnElement[bool], ...]:
     """The runs before this one that are of its series. One that was interrupted has not seen enough to be one."""
+    from sqlalchemy import and_, or_
+
     from checker.history.tables import runs, storable
 
     key = _organisation_key(report)
+    nameless = runs.c.organisation_key.is_(None)
+    alike = runs.c.asked == asked
     return (
-        runs.c.organisation_key == key if key is not None else runs.c.organisation_key.is_(None),
+        alike if key is None else or_(runs.c.organisation_key == key, and_(nameless, alike)),
         runs.c.vantage == storable(report.vantage),
         runs.c.narrowed == _narrowed(report),
         runs.c.started < report.started,
@@ -358,7 +375,7 @@ def _earlier(report: Report) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _latest(connection: Connection, most: int | None, organisation: str | None) -> Sequence[Row[Any]]:
+def _latest(connection: Connection, most: int | None, organisation: str | None) -> Sequence[Any]:
     from sqlalchemy import select
 
     from checker.history.tables import runs, subject_key
@@ -369,7 +386,7 @@ def _latest(connection: Connection, most: int | None, organisation: str | None) 
     return connection.execute(query).all()
 
 
-def _found(connection: Connection, wanted: str) -> Row[Any]:
+def _found(connection: Connection, wanted: str) -> Any:
     from sqlalchemy import select
 
     from checker.history.tables import runs
@@ -426,7 +443,7 @@ def _since(last: PastRun, content: bytes, report: Report) -> SinceLastRun | None
     )
 
 
-def _kept_run(row: Row[Any]) -> KeptRun:
+def _kept_run(row: Any) -> KeptRun:
     past = PastRun(
         run=row.run,
         started=row.started,
@@ -459,7 +476,7 @@ def _words(narrowed: str) -> tuple[str, ...]:
         return (narrowed,)
 
 
-def _trend_row(row: Row[Any], found: Sequence[Row[Any]]) -> TrendRow:
+def _trend_row(row: Any, found: Sequence[Any]) -> TrendRow:
     counted = Counter(Status(finding.status) for finding in found)
     failing = dict.fromkeys(finding.named for finding in found if finding.status == Status.FAIL.value)
     return TrendRow(_kept_run(row), {status: counted[status] for status in Status}, tuple(failing))

@@ -32,7 +32,7 @@ from checker.results import Subject
 
 __all__ = ["HEAD", "METADATA", "findings", "reports", "runs", "storable", "subject_key", "topic_digest", "topics"]
 
-HEAD = "0001"
+HEAD = "0002"
 METADATA = MetaData()
 _LONGEST = 500
 
@@ -75,6 +75,7 @@ runs = Table(
     Column("total", Integer, nullable=False),
     Column("tool_version", Text, nullable=False),
     Column("kept", Moment, nullable=False),
+    Column("asked", Text, nullable=False, server_default="[]"),
     Index("runs_started", "started"),
 )
 reports = Table(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from checker.comparing import Change, Comparison
 from checker.results import Report
-from reports.comparison.view import TITLES, TONES, Section, count_words, moved, sections, tone_of
+from reports.comparison.view import TITLES, TONES, Differing, Section, count_words, moved, sections, tone_of
 from reports.html.design import frame, template
 
 __all__ = ["ChangesSection", "changes", "render"]
@@ -70,8 +70,9 @@ def render(comparison: Comparison) -> str:
     )
 
 
-def changes(comparison: Comparison) -> tuple[ChangesSection, ...]:
-    """The sections of a comparison, for this page and for any other that shows one."""
+def changes(comparison: Differing, *, in_report: bool = False) -> tuple[ChangesSection, ...]:
+    """The sections of a comparison, for this page and for that of a report, which has all findings of
+    now elsewhere."""
     return tuple(
         ChangesSection(
             anchor=f"c-{section.change.value}{'-quiet' if section.quiet else ''}",
@@ -79,11 +80,12 @@ def changes(comparison: Comparison) -> tuple[ChangesSection, ...]:
             lead=(_QUIET if section.quiet else "") + _LEADS[section.change],
             tone=TONES[section.change],
             sign=_SIGNS[section.change],
-            open=section.change in _OPEN or not section.quiet,
-            with_remedy=section.change is Change.WORSE,
+            open=not in_report and (section.change in _OPEN or not section.quiet),
+            with_remedy=section.change is Change.WORSE and not in_report,
             section=section,
         )
         for section in sections(comparison)
+        if not (in_report and section.quiet)
     )
 
 

@@ -6,11 +6,11 @@ from rich.text import Text
 
 from checker.comparing import Change, Comparison
 from checker.results import Finding
-from reports.comparison.view import TITLES, Alike, Section, count_words, moved, runs, sections, tone_of
+from reports.comparison.view import TITLES, Alike, Differing, Section, count_words, moved, runs, sections, tone_of
 from reports.terminal import Page, id_width, show_step, show_subjects, show_values
 from reports.text import number_of
 
-__all__ = ["render", "show_sections"]
+__all__ = ["render", "show_briefly", "show_sections"]
 
 _STYLES = {
     Change.WORSE: "bold red",
@@ -49,11 +49,26 @@ def render(comparison: Comparison, *, width: int, colour: bool, verbose: bool = 
     return page.printed(colour=colour)
 
 
-def show_sections(page: Page, comparison: Comparison) -> None:
+def show_sections(page: Page, comparison: Differing) -> None:
     """What differs, without what nobody has to know unless all is asked for."""
     for section in sections(comparison):
         if not section.quiet or page.verbose:
             _section(page, section)
+
+
+def show_briefly(page: Page, comparison: Differing) -> None:
+    """What differs, a line for each check: in a report, which has told the rest already."""
+    for section in sections(comparison):
+        if section.quiet and not page.verbose:
+            continue
+        style = _STYLES[section.change]
+        head = Text(_SIGNS[section.change][page.ascii_only] + " ", style)
+        head.append_text(page.text(f"{TITLES[section.change].lower():<10}", style))
+        for group in section.groups:
+            for alike in group.alike:
+                words = page.text(alike.first.finding.check, "bold", limit=200).append(" ")
+                words.append_text(show_subjects(page, alike.subjects))
+                page.block(4, head, words.append_text(page.text(f": {moved(alike.first)}", "dim")), hanging=8)
 
 
 def _closing(page: Page, comparison: Comparison) -> None:

@@ -5,14 +5,27 @@ Comparison -> Section (worse, not seen any more, …) -> Group (one check) -> Al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from checker.comparing import Change, Comparison, Difference
 from checker.results import Finding, Report, Status, Subject
 from reports.text import number_of
 
-__all__ = ["TITLES", "TONES", "Alike", "Group", "Section", "count_words", "moved", "runs", "sections", "tone_of"]
+__all__ = [
+    "TITLES",
+    "TONES",
+    "Alike",
+    "Differing",
+    "Group",
+    "Section",
+    "count_words",
+    "moved",
+    "runs",
+    "sections",
+    "tone_of",
+]
 
 TITLES = {
     Change.WORSE: "Worse",
@@ -43,6 +56,19 @@ _ENDED = {
     Status.NOT_APPLICABLE: "not applicable",
 }
 _QUIET = frozenset({Status.PASS, Status.NOT_APPLICABLE, Status.NOT_RUN})
+
+
+class Differing(Protocol):
+    """What differs between two runs: a comparison, or what a report knows of the last run."""
+
+    @property
+    def headline(self) -> str: ...
+
+    @property
+    def differences(self) -> tuple[Difference, ...]: ...
+
+    @property
+    def counts(self) -> Mapping[Change, int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +112,11 @@ class Section:
         )  # fmt: skip
 
 
-def sections(comparison: Comparison) -> tuple[Section, ...]:
+def sections(comparison: Differing) -> tuple[Section, ...]:
     """What differs, by kind; of what changed, is new or is gone, that which is good or was not asked stands apart."""
     found: list[Section] = []
     for change in Change:
-        differences = comparison.of(change)
+        differences = [difference for difference in comparison.differences if difference.change is change]
         for quiet in (False, True):
             chosen = [difference for difference in differences if _is_quiet(difference) is quiet]
             if chosen:
@@ -158,7 +184,7 @@ def _run(report: Report) -> str:
     return f"{report.started.isoformat(' ', 'minutes')} {report.headline}"
 
 
-def count_words(comparison: Comparison) -> tuple[tuple[Change, str], ...]:
+def count_words(comparison: Differing) -> tuple[tuple[Change, str], ...]:
     """Each count that is not zero, in words."""
     words = {
         Change.WORSE: "worse",
@@ -173,6 +199,6 @@ def count_words(comparison: Comparison) -> tuple[tuple[Change, str], ...]:
     return tuple((change, number_of(counts[change], word, word)) for change, word in words.items() if counts[change])
 
 
-def tone_of(comparison: Comparison) -> str:
+def tone_of(comparison: Differing) -> str:
     """The tone of the headline."""
     return _HEADLINE_TONES.get(comparison.headline, "quiet")

@@ -8,10 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from checker.results import Category, Counts, Finding, Report, Severity, Status, Subject, SubjectKind
+from checker.results import (
+    Category,
+    Counts,
+    Finding,
+    Report,
+    Severity,
+    SinceLastRun,
+    Status,
+    Subject,
+    SubjectKind,
+)
+from reports.comparison.html import ChangesSection, changes
+from reports.comparison.view import count_words as count_changes
+from reports.comparison.view import moved, tone_of
 from reports.html.design import CATEGORY_WORDS, SEVERITY_WORDS, STATUS_WORDS, frame, template
 from reports.text import number_of, visible
 from reports.timeline import State, timeline
+from reports.trend import BASE, HEIGHT, Trend, history_words, trend
 from reports.view import (
     READINESS_TONE,
     Explanation,
@@ -92,7 +106,11 @@ def render(report: Report, *, explanations: Mapping[str, Explanation] | None = N
         tiles=_tiles(report.counts),
         matrix=_matrix(report, plan),
         timeline=timeline(report),
+        history=_history(report) if report.history else None,
         looks=_LOOKS,
+        moved=moved,
+        height=HEIGHT,
+        base=BASE,
         sections=tuple(_sections(report, plan)),
         explanations=explanations or {},
         statuses=[(status, STATUS_WORDS[status]) for status in Status if _any(report, "status", status)],
@@ -100,6 +118,35 @@ def render(report: Report, *, explanations: Mapping[str, Explanation] | None = N
         categories=[
             (category, CATEGORY_WORDS[category]) for category in Category if _any(report, "category", category)
         ],
+    )
+
+
+# --- since the last run -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """What the history says beside this run."""
+
+    words: str
+    tone: str
+    changed: str
+    since: SinceLastRun | None
+    trend: Trend | None
+    sections: tuple[ChangesSection, ...]
+
+
+def _history(report: Report) -> _History:
+    history = report.history
+    assert history is not None
+    since = history.since
+    return _History(
+        words=history_words(history),
+        tone=tone_of(since) if since else "quiet",
+        changed=", ".join(words for _, words in count_changes(since)) if since else "",
+        since=since,
+        trend=trend(report),
+        sections=changes(since, in_report=True) if since else (),
     )
 
 

@@ -15,7 +15,7 @@
     }
     return item;
   };
-  const sections = [...document.querySelectorAll(".section")].map((section) => ({
+  const sections = [...document.querySelectorAll("#findings .section")].map((section) => ({
     element: section,
     first: section.open,
     groups: [...section.querySelectorAll(":scope > .group")].map((group) => ({
