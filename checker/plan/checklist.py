@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from checker.plan.state import Hand
+from checker.plan.state import Hand, item_id
 from checker.results import Category, Finding, Report, Status
 
 __all__ = ["BY_HAND", "Checklist", "Item", "Section", "Tick", "make_checklist"]
@@ -184,7 +184,7 @@ def make_checklist(report: Report, hands: Mapping[str, Hand]) -> Checklist:
     """The checklist of a report with what is kept by hand."""
     by_check: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        by_check.setdefault(finding.check, []).append(finding)
+        by_check.setdefault(item_id(finding.check), []).append(finding)
     items = [_judged(check, findings, hands.get(check, Hand())) for check, findings in sorted(by_check.items())]
     items += [
         Item(name, section, title, judged=False, tick=Tick.DONE if hand.done else Tick.OPEN, hand=hand)

@@ -16,7 +16,7 @@ from datetime import date
 from checker.errors import UserError
 from checker.quoting import is_hidden
 
-__all__ = ["FILE", "Hand", "PlanError", "extended", "read"]
+__all__ = ["FILE", "Hand", "PlanError", "extended", "item_id", "read"]
 
 FILE = "checklist.toml"
 _VERSION = 1
@@ -41,6 +41,11 @@ class Hand:
     owner: str = ""
     date: str = ""
     note: str = ""
+
+
+def item_id(name: str) -> str:
+    """The id under which an item is kept: the name, with what cannot be seen spelled as its number."""
+    return "".join(f"<U+{ord(sign):04X}>" if is_hidden(sign) else sign for sign in name)
 
 
 def read(content: bytes | None) -> Mapping[str, Hand]:
@@ -94,13 +99,15 @@ def extended(content: bytes | None, items: Iterable[tuple[str, str]]) -> bytes:
     if not lacking:
         return before
     added = "".join(_table(name, title) for name, title in lacking.items())
-    after = before + (b"" if before.endswith(b"\n") else b"\n") + added.encode("ascii")
-    if read(after).keys() != known.keys() | lacking.keys():  # pragma: no cover - a guard
-        raise PlanError(f"{FILE} cannot be added to; nothing was written.")
+    after = before + (b"" if before.endswith(b"\n") else b"\n") + added.encode()
+    try:
+        read(after)
+    except PlanError as error:
+        raise PlanError(f"{FILE} cannot be added to: write its items as [items.NAME]; nothing was written.") from error
     return after
 
 
 def _table(name: str, title: str) -> str:
-    key = name if _BARE.fullmatch(name) else json.dumps(name)
+    key = name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
     shown = "".join("?" if is_hidden(sign) or not sign.isascii() else sign for sign in title)
     return f'\n# {shown}\n[items.{key}]\ndone = false\nowner = ""\ndate = ""\nnote = ""\n'

@@ -274,12 +274,8 @@ def _add(drafts: dict[tuple[str, ...], _Draft], phase: Phase, step: Step, why: W
     change = _as_change(step) if isinstance(step, Cmdlet) else ""
     pilot = phase is Phase.PILOT
     if isinstance(change, Change):
-        key = (
-            "change",
-            change.command,
-            powershell_line(change.look),
-            *(value.casefold() for _, value in change.target),
-        )
+        in_ad = str(("ADPropertiesOnly", True) in change.look.parameters)
+        key = ("change", change.command, in_ad, *(value.casefold() for _, value in change.target))
         before = drafts.get(key)
         joined = _joined(before.step, change) if before and isinstance(before.step, Change) else change
         if joined is not None and (before is None or (not pilot and not before.without_archive)):
