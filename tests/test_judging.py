@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -66,6 +68,10 @@ def touched(folder: Path, *names: str) -> None:
         (["exports"], ["exports/d.XML", "exports/deep/c.clixml"]),
         (["**/*.clixml"], ["exports/deep/c.clixml"]),
         (["[odd].xml"], ["[odd].xml"]),
+        (["exports [1]/*.xml"], ["exports [1]/e.xml"]),
+        (["exports [1]/*.zip", "exports [1]"], ["exports [1]/[f].zip", "exports [1]/e.xml"]),
+        (["exports*"], ["exports/d.XML", "exports/deep/c.clixml", "exports [1]/[f].zip", "exports [1]/e.xml"]),
+        (["exports/deep/../d.XML", "exports"], ["exports/deep/../d.XML", "exports/deep/c.clixml"]),
     ],
 )
 def test_patterns_are_expanded(
@@ -73,8 +79,77 @@ def test_patterns_are_expanded(
 ) -> None:
     touched(tmp_path, "a.zip", "b.zip", "HealthChecker-EX01-1.xml", "HealthChecker-EX02-1.xml", "[odd].xml")
     touched(tmp_path, "exports/deep/c.clixml", "exports/d.XML", "exports/notes.txt")
+    touched(tmp_path, "exports [1]/e.xml", "exports [1]/[f].zip", "1/g.xml")
     monkeypatch.chdir(tmp_path)
-    assert [file.path for file in expand(patterns).files] == [Path(file) for file in files]
+    assert sorted(file.path for file in expand(patterns).files) == sorted(Path(file) for file in files)
+
+
+def test_what_is_named_counts_as_named_though_its_folder_is_given_too(tmp_path: Path) -> None:
+    touched(tmp_path, "a.xml", "b.xml")
+    for order in ((tmp_path, tmp_path / "a.xml"), (tmp_path / "a.xml", tmp_path)):
+        named = {file.path.name: file.named for file in expand([str(path) for path in order]).files}
+        assert named == {"a.xml": True, "b.xml": False}
+
+
+def test_links_in_a_folder_lead_nowhere_twice(tmp_path: Path) -> None:
+    touched(tmp_path, "a/a.xml")
+    try:
+        (tmp_path / "a" / "again").symlink_to(tmp_path / "a", target_is_directory=True)
+        (tmp_path / "a" / "b.xml").symlink_to(tmp_path / "a" / "a.xml")
+        (tmp_path / "a" / "c.xml").symlink_to(tmp_path / "nothing")
+    except OSError:
+        pytest.skip("links need a right here")
+    assert [file.path.name for file in expand([str(tmp_path)]).files] == ["a.xml"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are none on Windows")
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    touched(tmp_path, "a.zip")
+    os.mkfifo(tmp_path / "pipe.zip")
+    assert f"{tmp_path / 'pipe.zip'} is no file." == refused(tmp_path / "pipe.zip")
+    assert [file.path.name for file in expand([str(tmp_path)]).files] == ["a.zip"]
+
+
+def test_a_folder_that_is_called_a_zip(tmp_path: Path) -> None:
+    (tmp_path / "x.zip").mkdir()
+    assert refused(tmp_path / "x.zip") == f"The folder {tmp_path / 'x.zip'} holds no .zip, .xml or .clixml."
+    (tmp_path / "x.zip" / "config.xml").write_text(EXPORT, encoding="utf-8")
+    assert judged(tmp_path / "x.zip", now=GATHERED).organisation == "Contoso"
+
+
+@pytest.mark.parametrize("name", ["a\0b.xml", "x" * 5000 + ".zip", "~nobody-of-that-name/x.zip"])
+def test_a_name_that_is_none(name: str) -> None:
+    assert refused(name).endswith(".")
+
+
+def test_what_lies_in_a_folder_and_is_not_ours_is_told_and_left_out(tmp_path: Path) -> None:
+    snapshot(tmp_path)
+    (tmp_path / "settings.xml").write_text("<configuration/>")
+    (tmp_path / "other.clixml").write_text(EXPORT.replace("OrganizationConfig", "Nothing"), encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("photo.jpg", b"x")
+    report = judged(tmp_path)
+    assert report.organisation == "Contoso"
+    assert report.findings == judged(tmp_path / "org.mapiready.zip").findings
+    assert sum("photos.zip is left out" in note for note in report.notes) == 1
+    assert any("settings.xml" in note or "2 files holds anything" in note for note in report.notes)
+    # Named, each is an error.
+    assert "settings.xml is not what Export-Clixml writes" in refused(tmp_path, tmp_path / "settings.xml")
+    assert "photos.zip is neither a snapshot" in refused(tmp_path, tmp_path / "photos.zip")
+
+
+def test_a_folder_of_nothing_that_is_ours(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("photo.jpg", b"x")
+    assert refused(tmp_path).startswith("There is nothing to judge: ")
+    (tmp_path / "settings.xml").write_text("<configuration/>")
+    assert "settings.xml" in refused(tmp_path)
+
+
+def test_a_snapshot_that_is_cut_is_an_error_wherever_it_lies(tmp_path: Path) -> None:
+    file = snapshot(tmp_path)
+    (tmp_path / "cut.mapiready.zip").write_bytes(file.read_bytes()[:-100])
+    assert "cut.mapiready.zip" in refused(tmp_path)
 
 
 def test_nothing_of_that_name(tmp_path: Path) -> None:

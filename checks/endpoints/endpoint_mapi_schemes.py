@@ -72,8 +72,9 @@ def judge(
         return need(directories)
     behind = [directory for directory in directories.items if directory.server in servers]
     if not behind:
-        for missing in compared.unknown:
-            need(missing.because)
+        if any(use.server is not None and use.kind.serves_mapi for use in compared.name.uses):
+            for missing in compared.unknown:
+                need(missing.because)
         return not_applicable("no MAPI virtual directory names it, so nothing says what it should offer")
     offered = scheme_set(answer)
     wanted = [

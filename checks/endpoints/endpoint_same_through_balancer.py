@@ -76,8 +76,9 @@ def judge(
         if page.layer is Layer.MAPI or not comparable:
             need(NotCollected(Reason.SAME_CAUSE, f"{host} gives no challenge on {page.path} to compare.", page.layer))
     if not any(page.straight for page in compared.pages):
-        for missing in compared.unknown:
-            need(missing.because)
+        if any(use.server is not None and (use.kind.serves_mapi or use.kind.serves_rpc) for use in compared.name.uses):
+            for missing in compared.unknown:
+                need(missing.because)
         return not_applicable("no server is known to stand behind it")
     own_challenge = any(page.layer is Layer.MAPI and not _schemes_arrive(page) for page in comparable)
     differences = [

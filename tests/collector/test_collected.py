@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from lab.collector import host_of
 from lab.organisation import RunningLab, start
 from tests.collector.collecting import Watched, collect, zipped
 from tests.collector.interpreter import RaisedError
+from tests.exports.writing import health_check, write
 
 SERVERS = CmdletCall.of("Get-ExchangeServer")
 
@@ -124,6 +126,67 @@ def test_it_is_judged_with_what_other_hosts_wrote(running: tuple[RunningLab, Wat
     for name in report.servers:
         for check in ("host-app-pools", "host-bindings", "host-dotnet"):
             assert told[check, name] is Status.PASS
+
+
+def test_a_folder_of_everything_is_judged_once(running: tuple[RunningLab, Watched], tmp_path: Path) -> None:
+    """The zip beside the folder that it was made of, a host's folder without its zip, and what else lies about."""
+    lab, watched = running
+    whole, host = tmp_path / "exports", host_of(lab.scenario.servers[1])
+    whole.mkdir()
+    _, folder = collect(lab, watched, whole)
+    (whole / "EX02").mkdir()
+    alone = judge_files([str(zipped(folder))], Settings(server=()))
+    collect(lab, watched, whole / "EX02", host=host, HostOnly=True)
+    (whole / "settings.xml").write_text("<configuration/>")
+    with zipfile.ZipFile(whole / "photos.zip", "w") as archive:
+        archive.writestr("photo.jpg", b"x")
+    report = judge_files([str(whole)], Settings(server=()))
+    notes = "\n".join(report.notes)
+    assert notes.count(f"{folder.name}.zip: ") == 1
+    assert "photos.zip is left out" in notes
+    assert "settings.xml" in notes
+    assert [each for each in report.findings if each.category is not Category.HOST] == [
+        each for each in alone.findings if each.category is not Category.HOST
+    ]
+    told = {each.subject.name: each.status for each in report.findings if each.check == "host-dotnet"}
+    assert told == {"EX01": Status.PASS, "EX02": Status.PASS, "EX03": Status.NOT_RUN}
+    patterns = [f"{whole}/mapiready-*", f"{whole}/EX0*"]
+    assert judge_files(patterns, Settings(server=())).findings == report.findings
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_health_checker_beside_it_neither_loses_nor_narrows(
+    running: tuple[RunningLab, Watched], tmp_path: Path, days: int
+) -> None:
+    lab, watched = running
+    _, folder = collect(lab, watched, tmp_path)
+    alone = judge_files([str(folder)], Settings(server=()))
+    check = health_check(2025)
+    check.HealthCheckerExchangeServer.GenerationTime = lab.now + timedelta(days=days)
+    check.HealthCheckerExchangeServer.OrganizationInformation.GetOrganizationConfig.Name = alone.organisation
+    file = write(tmp_path, "HealthChecker-EX01.xml", check)
+    for order in ((file, folder), (folder, file)):
+        report = judge_files([str(each) for each in order], Settings(server=(), now=lab.now))
+        assert (report.servers, report.narrowed) == (("EX01", "EX02", "EX03"), ())
+        assert [each for each in report.findings if each.category is not Category.HOST] == [
+            each for each in alone.findings if each.category is not Category.HOST
+        ]
+
+
+def test_two_collections_of_one_organisation(running: tuple[RunningLab, Watched], tmp_path: Path) -> None:
+    lab, watched = running
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    _, first = collect(lab, watched, tmp_path / "one")
+    _, second = collect(lab, watched, tmp_path / "two", host=host_of(lab.scenario.servers[1]))
+    alone = judge_files([str(first)], Settings(server=()))
+    # What one of them could not write, the other did.
+    (first / "call-00002.xml").unlink()
+    report = judge_files([str(first), str(zipped(second))], Settings(server=()))
+    assert report.servers == alone.servers
+    assert {(each.check, each.subject.name): each.status for each in report.findings if each.check[:5] != "host-"} == {
+        (each.check, each.subject.name): each.status for each in alone.findings if each.check[:5] != "host-"
+    }
 
 
 def test_a_host_alone_is_no_organisation(running: tuple[RunningLab, Watched], tmp_path: Path) -> None:
