@@ -27,6 +27,7 @@ __all__ = [
     "AccountCredential",
     "find_account_credential",
     "find_password",
+    "keyring_in_time",
 ]
 
 VARIABLE = "MAPIREADY_PASSWORD"
@@ -133,7 +134,7 @@ def _found(
     value = (os.environ if environ is None else environ).get(source.variable)
     if value:
         return Secret(value)
-    kept = _from_keyring_in_time(source.service, user) if unattended else _from_keyring(source.service, user)
+    kept = keyring_in_time(source.service, user) if unattended else _from_keyring(source.service, user)
     if kept is not None:
         return kept
     if unattended or (prompt is None and not sys.stdin.isatty()):
@@ -168,7 +169,7 @@ def _from_file(option: str, file: Path, what: str, most: int) -> Secret:
     return Secret(lines[0])
 
 
-def _from_keyring_in_time(service: str, user: str, seconds: float = _KEYRING_SECONDS) -> Secret | None:
+def keyring_in_time(service: str, user: str, seconds: float = _KEYRING_SECONDS) -> Secret | None:
     """As `_from_keyring`; a keyring that waits for somebody to unlock it is left alone."""
     found: list[Secret | None] = []
     asking = threading.Thread(target=lambda: found.append(_from_keyring(service, user)), daemon=True)
