@@ -64,8 +64,8 @@ def open_sink(target: str | None) -> Iterator[Sink]:
         return
     try:
         # Nobody else is to read which servers there are.
-        handle = os.open(Path(target), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        file = open(handle, "a", encoding="ascii", newline="\n")  # noqa: PTH123, SIM115 - made of a descriptor
+        handle = os.open(Path(target), os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+        file = open(handle, "ab", buffering=0)  # noqa: PTH123, SIM115 - made of a descriptor
     except OSError as error:
         raise SettingsError(f"--log {target} cannot be written: {error.strerror or error}.") from error
     with file:
@@ -73,13 +73,12 @@ def open_sink(target: str | None) -> Iterator[Sink]:
 
         def to_file(entry: Mapping[str, object]) -> None:
             nonlocal ended
-            line = json.dumps(entry) + "\n"
+            line = json.dumps(entry).encode("ascii") + b"\n"
             with lock:
                 if ended:
                     return
                 try:
                     file.write(line)
-                    file.flush()
                 except OSError as error:
                     # A full disk costs the log, not the audit.
                     ended = True

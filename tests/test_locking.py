@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from checker.checking import check
 from checker.locking import AlreadyRunningError, only_one_run
 
 HOLDER = """
@@ -61,3 +62,13 @@ def test_a_folder_that_cannot_hold_locks_is_one_sentence(tmp_path: Path) -> None
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(AlreadyRunningError, match="writable"), only_one_run(tmp_path / "x.toml", tmp_path / "file"):
         pass
+
+
+def test_an_audit_of_a_configuration_that_is_under_way_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    config = tmp_path / "contoso.toml"
+    config.write_text("server = 'ex01.contoso.test'\n", encoding="utf-8")
+    with only_one_run(config), pytest.raises(AlreadyRunningError, match="Another run"):
+        check({}, config)

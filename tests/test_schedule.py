@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checker.errors import UserError
+from checker.locking import lock_folder
 from checker.schedule import (
     Every,
     Job,
@@ -20,11 +22,13 @@ from checker.schedule import (
     Scheduler,
     cron_line,
     job_of,
+    job_of_config,
     parse_at,
     schedule_text,
     systemd_service,
     systemd_timer,
     task_xml,
+    write_schedule,
 )
 
 TASK = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
@@ -150,3 +154,79 @@ def test_the_job_runs_this_configuration_with_absolute_paths(tmp_path: Path) -> 
 
 def _task(wanted: Job) -> ET.Element:
     return ET.fromstring(task_xml(wanted))
+
+
+# --- of a configuration -----------------------------------------------------------------------------------------------
+
+
+def configured(folder: Path, text: str) -> Job:
+    config = folder / "contoso.toml"
+    config.write_text(text, encoding="utf-8")
+    return job_of_config(config, Every.DAY, time(6))
+
+
+def written_by(job: Job) -> set[Path]:
+    """Without the folder of the locks, which every run has."""
+    return set(job.writable) - {lock_folder().resolve()}
+
+
+@pytest.mark.parametrize(
+    ("text", "folders"),
+    [
+        ("", set()),
+        ("output = 'reports/'", {"reports"}),
+        ("output = 'reports'\nformat = ['html', 'json']", {"reports"}),
+        ("output = 'html/report.html'", {"html"}),
+        ("output = '-'\nlog = '-'", set()),
+        ("log = 'log/runs.jsonl'\nkeep = 'kept/run'\ndebug = 'd/x'", {"log", "kept", "d"}),
+        ("history = 'db/runs.db'", {"db"}),
+        ("history = 'postgresql://db.contoso.test/mapiready'", set()),
+    ],
+)
+def test_a_run_may_write_where_its_settings_say(tmp_path: Path, text: str, folders: set[str]) -> None:
+    job = configured(tmp_path, f"server = 'ex01'\n{text}\n")
+    assert written_by(job) == {(tmp_path / folder).resolve() for folder in folders}
+    assert lock_folder().resolve() in job.writable
+
+
+def test_a_run_of_several_writes_for_each_and_has_time_for_all(tmp_path: Path) -> None:
+    tables = "".join(f"[organisations.o{number}]\nserver = 'ex01'\nuser = 'x'\n" for number in range(5))
+    job = configured(tmp_path, f"output = 'reports'\ndeadline = 600\n{tables}history = 'h/runs.db'\ndeadline = 900\n")
+    reports = {tmp_path / "reports", *(tmp_path / "reports" / f"o{number}" for number in range(5))}
+    assert written_by(job) == {path.resolve() for path in (*reports, tmp_path / "h")}
+    assert (job.seconds, job.tickets) == (900 * 2 + 300, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "tickets"),
+    [
+        ("", True),
+        ("user = 'x'", False),
+        ("user = 'x'\nmailbox = 'u@contoso.test'\naccount-ticket = true", True),
+    ],
+)
+def test_a_run_that_signs_in_with_tickets_sees_them(tmp_path: Path, text: str, tickets: bool) -> None:
+    job = configured(tmp_path, f"server = 'ex01'\n{text}\n")
+    assert job.tickets is tickets
+    assert ("PrivateTmp=no" in systemd_service(job)) is tickets
+
+
+@pytest.mark.parametrize("scheduler", Scheduler)
+def test_a_schedule_is_printed_or_written(tmp_path: Path, scheduler: Scheduler) -> None:
+    config = tmp_path / "contoso.toml"
+    config.write_text("server = 'ex01'\noutput = 'reports/'\n", encoding="utf-8")
+    printed, none = write_schedule(config, scheduler, Every.WEEK, time(5, 30), None)
+    nothing, files = write_schedule(config, scheduler, Every.WEEK, time(5, 30), tmp_path / "units")
+    assert (none, nothing) == ((), "")
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert text in printed
+        assert len(files) == 1 or f"# --- {file.name}\n" in printed
+    assert "--unattended" in printed
+    # systemd starts no service whose ReadWritePaths= are not there.
+    assert (tmp_path / "reports").is_dir() is (scheduler is Scheduler.SYSTEMD)
+
+
+def test_what_cannot_run_is_not_scheduled(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="SERVER"):
+        configured(tmp_path, "sessions = 2\n")
