@@ -12,6 +12,7 @@
       │    ├─ ArchiveError          a zip that is damaged or hostile          (checker.snapshot.archive)
       │    ├─ CollectedError        what is not the collector's              (checker.collected)
       │    ├─ SnapshotError         a snapshot that cannot be read            (checker.snapshot.replay)
+      │    ├─ PlanError             a plan, its folder, its checklist.toml    (checker.plan.state)
       │    ├─ ViewsError            reports that are no views of one thing    (checker.views)
       │    └─ ReportFileError       a report file that cannot be read         (reports.json_report)
       ├─ DeclarationError           a check or fact that is declared wrongly  (checker.declare): exit code 4

@@ -1,8 +1,9 @@
 """The folder of a plan: what is written there, and what is never overwritten.
 
 `plan.json` marks the folder as a plan's and holds what was written, by hash. A file that somebody has edited since is
-kept beside the new one ("enable.edited-1.ps1"); checklist.toml, which people are meant to edit, is only added to. All
-files are written to a folder of their own first and then renamed, one by one.
+kept beside the new one ("enable.edited-1.ps1"), and so is each earlier rollback.ps1, since a newer report does not hold
+what was found before. checklist.toml, which people are meant to edit, is only added to. All files are written to a
+folder of their own first and then renamed, one by one.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ __all__ = ["MARK", "plan_report", "write_plan"]
 
 MARK = "plan.json"
 _KIND = "mapiready plan"
+_ROLLBACK = "rollback.ps1"
 _README = """\
 The plan of a migration to MAPI over HTTP, made by mapiready from a report.
 
 enable.ps1              What the report says is to be done, in order. Read it first, then run it in the Exchange
                         Management Shell with -WhatIf. It switches the organisation on with -SwitchOrganization alone.
-rollback.ps1            Puts back the values that the report found.
+rollback.ps1            Puts back the values that the report found. A newer report knows only what it found itself, so
+                        the one before is kept as rollback.earlier-1.ps1 and so on: to go back all the way, run
+                        rollback.ps1, and then the earlier ones from the highest number down.
 checklist.html, .md,    The checklist, to read, to print and to filter. They are made anew each time.
 checklist.xlsx
 checklist.toml          What people keep of the checklist by hand: done, owner, date, note. Edit it here and make the
@@ -41,7 +45,7 @@ MapiHttpDisabled-1.reg  For tests only: keeps the Outlook of one user on RPC ove
 MapiHttpDisabled-0.reg  Lets it go again. Outlook is restarted after either.
 plan.json               How mapiready knows this folder, and files that were edited by hand.
 
-The scripts have been parsed by mapiready's tests and never been run by it. A file that somebody edited is kept beside
+The scripts are parsed by mapiready's tests and have never been run by it. A file that somebody edited is kept beside
 the new one, with "edited" in its name.
 """
 
@@ -70,12 +74,12 @@ def write_plan(report: Report, folder: Path, undos: Mapping[str, str], pilots: S
     """
     try:
         written = _written(folder, report)
-        kept = (folder / FILE).read_bytes() if (folder / FILE).is_file() else None
+        kept = _kept(folder)
     except OSError as error:
         raise PlanError(f"{folder} cannot be read: {error.strerror or error}.") from error
     content = _files(report, kept, undos, pilots)
     try:
-        return _write(folder, report, content, written)
+        return _write(folder, report, content, written, kept)
     except OSError as error:
         raise OutputError(f"{folder} could not be written: {error.strerror or error}.") from error
 
@@ -119,7 +123,7 @@ def _files(report: Report, kept: bytes | None, undos: Mapping[str, str], pilots:
     return {
         FILE: extended(kept, ((item.id, item.title) for item in checklist.items)),
         "enable.ps1": enable_script(plan, report).encode("ascii"),
-        "rollback.ps1": rollback_script(plan, report, undos).encode("ascii"),
+        _ROLLBACK: rollback_script(plan, report, undos).encode("ascii"),
         **{name: registry_file(value) for name, value in FILES.items()},
         "checklist.html": html.render(checklist).encode(),
         "checklist.md": markdown.render(checklist).encode(),
@@ -128,7 +132,15 @@ def _files(report: Report, kept: bytes | None, undos: Mapping[str, str], pilots:
     }
 
 
-def _write(folder: Path, report: Report, content: Mapping[str, bytes], written: Mapping[str, str]) -> tuple[Path, ...]:
+def _kept(folder: Path) -> bytes | None:
+    """What people keep by hand, if there is anything yet."""
+    path = folder / FILE
+    return path.read_bytes() if path.exists() else None
+
+
+def _write(
+    folder: Path, report: Report, content: Mapping[str, bytes], written: Mapping[str, str], kept: bytes | None
+) -> tuple[Path, ...]:
     """Writes all files to a folder of their own, keeps aside what was edited, and renames; the mark comes last."""
     folder.mkdir(parents=True, exist_ok=True)
     mark = {
@@ -141,7 +153,9 @@ def _write(folder: Path, report: Report, content: Mapping[str, bytes], written: 
     try:
         for name, data in everything.items():
             _store(temporary / name, data)
-        aside = [_keep_aside(folder / name, data, written.get(name)) for name, data in content.items() if name != FILE]
+        aside = [_keep_aside(folder / name, data, written.get(name)) for name, data in content.items()]
+        if _kept(folder) != kept:
+            raise PlanError(f"{folder / FILE} was changed at this very moment; try again. It was not overwritten.")
         for name in everything:
             (temporary / name).replace(folder / name)
     finally:
@@ -157,14 +171,15 @@ def _store(path: Path, data: bytes) -> None:
 
 
 def _keep_aside(path: Path, data: bytes, written: str | None) -> Path | None:
-    """Copies a file that is neither what is written now nor what was written last; gives the copy."""
-    if not path.exists():
+    """Copies a file that somebody edited, and a way back that is no longer the newest; gives the copy."""
+    if path.name == FILE or not path.exists():
         return None
     there = path.read_bytes()
-    if there == data or hashlib.sha256(there).hexdigest() == written:
+    is_ours = hashlib.sha256(there).hexdigest() == written
+    if there == data or (is_ours and path.name != _ROLLBACK):
         return None
-    number = 1
-    while (aside := path.with_name(f"{path.stem}.edited-{number}{path.suffix}")).exists():
+    word, number = "earlier" if is_ours else "edited", 1
+    while (aside := path.with_name(f"{path.stem}.{word}-{number}{path.suffix}")).exists():
         number += 1
     _store(aside, there)
     return aside

@@ -108,6 +108,7 @@ def enable_script(plan: Plan, report: Report) -> str:
     """What is to be done, in order."""
     head = (
         _ENABLE_HELP,
+        "",  # or the next line would be taken for a part of the help
         "#Requires -Version 5.1",
         "[CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]",
         "param([switch] $SwitchOrganization)",
@@ -121,6 +122,7 @@ def rollback_script(plan: Plan, report: Report, undos: Mapping[str, str]) -> str
     back."""
     head = (
         _ROLLBACK_HELP,
+        "",
         "#Requires -Version 5.1",
         "[CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]",
         "param()",

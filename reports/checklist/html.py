@@ -42,6 +42,7 @@ def render(checklist: Checklist) -> str:
         tones=_TONES,
         signs=_SIGNS,
         words=_WORDS,
+        asked=len(checklist.items) - checklist.count(Tick.NOT_APPLICABLE),
         tiles=[(tick, checklist.count(tick)) for tick in Tick],
         state_file=FILE,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,4 +178,15 @@ def test_the_readme_names_every_file(tmp_path: Path) -> None:
     for name in FILES - {"README.txt", "checklist.md"}:
         assert name in text
     assert "For tests only" in text
-    assert re.search(r"never been run", text)
+    assert "have never been run" in text
+
+
+def test_the_way_back_of_an_earlier_report_is_kept(tmp_path: Path) -> None:
+    write_plan(rich_report(), tmp_path, {})
+    first = contents(tmp_path)["rollback.ps1"]
+    write_plan(rich_report(), tmp_path, {})
+    assert not list(tmp_path.glob("*.earlier-*"))
+    later = replace(healthy_report(), organisation=rich_report().organisation)
+    assert tmp_path / "rollback.earlier-1.ps1" in write_plan(later, tmp_path, {})
+    assert contents(tmp_path)["rollback.earlier-1.ps1"] == first
+    assert set(contents(tmp_path)) == FILES | {"rollback.earlier-1.ps1"}
