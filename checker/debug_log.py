@@ -18,6 +18,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import inspect
+import io
 import json
 import os
 import platform
@@ -77,7 +78,9 @@ def open_debug_log(
     try:
         # Nobody else is to read which servers there are.
         handle = os.open(settings.debug, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        file = open(handle, "w", encoding="ascii", newline="\n")  # noqa: PTH123, SIM115 - made of a descriptor
+        raw = open(handle, "wb", buffering=0)  # noqa: PTH123, SIM115 - made of a descriptor
+        # No buffer: what a full disk did not take would be tried again, and fail again, when the file is closed.
+        file = io.TextIOWrapper(raw, encoding="ascii", newline="\n", write_through=True)
         if stat.S_ISREG(os.fstat(handle).st_mode):
             settings.debug.chmod(0o600)  # it may have been there before
     except OSError as error:

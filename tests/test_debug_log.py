@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from checker.debug_log import DebugLog
+from checker.debug_log import DebugLog, open_debug_log
 from checker.secrets import Secret
-from checker.settings import load_settings
+from checker.settings import Settings, load_settings
 from lab.organisation import RunningLab, start
 from tests.test_cli import mapiready, options
 
@@ -194,3 +194,12 @@ def test_a_full_disk_costs_the_log_and_is_told() -> None:
     log.finished("exchange server", 1.0)
     assert log.problem is not None
     assert "No space left" in log.problem
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/dev/full is of Linux")
+def test_a_full_disk_costs_the_log_and_not_the_audit() -> None:
+    with open_debug_log(Settings(server=("ex01.contoso.test",), debug=Path("/dev/full")), None) as log:
+        assert log is not None
+        log.write("fact", fact="x")
+        assert log.problem is not None
+        assert "ends early" in log.problem
