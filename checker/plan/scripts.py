@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from checker.plan.steps import SHELL, Change, Note, Phase, Plan, Setting, Task
 from checker.quoting import powershell_comment, powershell_words, quoted
-from checker.results import Cmdlet, Report
+from checker.results import Cmdlet, Readiness, Report
 
 __all__ = ["enable_script", "rollback_script"]
 
@@ -113,7 +113,7 @@ def enable_script(plan: Plan, report: Report) -> str:
         "[CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]",
         "param([switch] $SwitchOrganization)",
     )
-    tasks = [_block(task, plan, _forth(task)) for task in plan.tasks]
+    tasks = [_block(task, plan, _forth(task, report.readiness)) for task in plan.tasks]
     return _script(head, report, tasks)
 
 
@@ -143,6 +143,11 @@ def _script(head: Sequence[str], report: Report, tasks: Sequence[Sequence[str]])
         f"Report: {report.headline}, as of {report.judged_at.isoformat(' ', 'seconds')}",
         f"Made by mapiready {report.tool_version}",
     ]
+    if report.narrowed or report.interrupted:
+        how = ", ".join((*report.narrowed, *(["interrupted"] if report.interrupted else [])))
+        about.append(f"The audit was narrowed ({how}): what it did not look at is not in this script.")
+    if report.not_proven:
+        about.append(f"Not proven by the report: {', '.join(report.not_proven)}")
     blocks = [
         *head,
         "",
@@ -168,7 +173,7 @@ def _block(task: Task, plan: Plan, body: Iterator[str]) -> list[str]:
 # --- the tasks --------------------------------------------------------------------------------------------------------
 
 
-def _forth(task: Task) -> Iterator[str]:
+def _forth(task: Task, readiness: Readiness) -> Iterator[str]:
     step = task.step
     if isinstance(step, Note):
         yield from _by_hand(step)
@@ -184,6 +189,9 @@ def _forth(task: Task) -> Iterator[str]:
     yield f"    Write-Warning 'Step {task.number}, the switch, is left alone: a step was stopped.'"
     yield "}"
     yield "else {"
+    if readiness is not Readiness.READY:
+        yield f"    Write-Warning 'The report behind this script says {readiness.value}.'"
+        yield "    Write-Warning 'Better: say no, audit again, make the plan anew, and switch with that.'"
     yield from (f"    {line}" for line in _change(task.number, step, step.forth(), settings))
     yield "}"
 

@@ -190,3 +190,13 @@ def test_the_way_back_of_an_earlier_report_is_kept(tmp_path: Path) -> None:
     assert tmp_path / "rollback.earlier-1.ps1" in write_plan(later, tmp_path, {})
     assert contents(tmp_path)["rollback.earlier-1.ps1"] == first
     assert set(contents(tmp_path)) == FILES | {"rollback.earlier-1.ps1"}
+
+
+def test_what_cannot_be_replaced_leaves_all_as_it_was(tmp_path: Path) -> None:
+    write_plan(rich_report(), tmp_path, {})
+    (tmp_path / "checklist.md").unlink()
+    (tmp_path / "checklist.md").mkdir()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(OutputError, match="could not be written"):
+        write_plan(replace(rich_report(), headline="ANOTHER"), tmp_path, {})
+    assert before.items() <= {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}.items()

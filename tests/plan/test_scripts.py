@@ -18,6 +18,7 @@ from checker.results import (
     Category,
     Cmdlet,
     Finding,
+    Readiness,
     Report,
     Severity,
     Stage,
@@ -293,3 +294,17 @@ def test_why_is_told() -> None:
     script = enable_script(make_plan(report), report)
     assert re.search(r"# Why: vdir-mapi-internal-url \(blocker\) EX01: is wrong\r\n", script)
     assert isinstance(make_plan(report).tasks[0], Task)
+
+
+@pytest.mark.parametrize("readiness", list(Readiness))
+def test_a_report_that_is_not_ready_warns_before_the_switch(readiness: Readiness) -> None:
+    report = replace(report_of(), readiness=readiness)
+    script = enable_script(make_plan(report), report)
+    assert ("audit again, make the plan anew" in script) is (readiness is not Readiness.READY)
+
+
+def test_what_was_not_looked_at_is_told() -> None:
+    report = report_of(narrowed=("--only names",), interrupted=True, not_proven=("signin-mapi",))
+    script = enable_script(make_plan(report), report)
+    assert "# The audit was narrowed (--only names, interrupted)" in script
+    assert "# Not proven by the report: signin-mapi" in script
