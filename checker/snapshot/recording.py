@@ -31,6 +31,7 @@ from checker.account import (
     MapiConversation,
     MapiEndpoint,
     MapiMailbox,
+    Proof,
     RpcEcho,
     SignedAnswer,
     SignedIn,
@@ -58,13 +59,16 @@ from checker.gathering import RUN, RunState
 from checker.output import OutputError
 from checker.powershell.records import Heard, Stream, Tap
 from checker.results import Stage
+from checker.secrets import Secret
 from checker.settings import SettingsError
+from checker.snapshot.discretion import Discretion, not_kept
 from checker.snapshot.format import (
     ACCOUNT,
     FORMAT,
     MANIFEST,
     NETWORK,
     SCHEMA_VERSION,
+    AccountAnswer,
     AccountExchange,
     AccountLook,
     AccountQuestion,
@@ -139,6 +143,7 @@ class _Attempt:
         self._lock = threading.Lock()
         self._over = False
         self.objects = 0
+        self.forbidden = False
 
     def heard(self, stream: Stream, clixml: str) -> None:
         """One message. What a thread that was left behind still says is not wanted any more."""
@@ -146,10 +151,15 @@ class _Attempt:
             if self._over:
                 return
             self.objects += stream is Stream.OUTPUT
+            line = write_json({stream.value: clixml})
+            if self._recorder.discretion.forbids(line):
+                self.forbidden = True
+                self._end()
+                return
             try:
                 if self._file is None:
                     self._file = self._recorder.room()
-                self._file.write(self._packer.compress(write_json({stream.value: clixml}) + b"\n"))
+                self._file.write(self._packer.compress(line + b"\n"))
             except OSError as error:
                 self._recorder.fail(error)
                 self._end()
@@ -199,12 +209,15 @@ class _Heard:
 class Recorder:
     """Writes a snapshot to `path`. Enter it before the run; `write` when it is over; leaving it removes the spool.
 
+    An answer that holds one of the `secrets` of the run is not kept, and what stands in its place says so.
+
     Raises:
         SettingsError: on entering, when nothing can be written there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, secrets: Iterable[Secret] = ()) -> None:
         self.path = path
+        self.discretion = Discretion(secrets)
         self._spool: IO[bytes] | None = None
         self._end = 0
         self._lock = threading.Lock()
@@ -281,6 +294,8 @@ class Recorder:
                 attempt.drop()
             return
         attempt = attempt or _Attempt(self)
+        if attempt.forbidden:
+            answer, attempt = not_kept(str(call)), _Attempt(self)
         piece = attempt.finish(self._keep)
         if piece is None:
             return
@@ -350,29 +365,21 @@ class Recorder:
             has_powershell=self._has_powershell,
             asked=about.asked,
             stopped=self._run.stopped if self._run else None,
-            notes=notes,
-            calls=tuple(
-                Call(
-                    entry=entry,
-                    name=heard.call.name,
-                    parameters=heard.call.parameters,
-                    server=heard.server,
-                    seconds=heard.seconds,
-                    objects=heard.objects,
-                    not_collected=heard.not_collected,
-                )
-                for entry, heard in zip(entries, order, strict=True)
-            ),
+            notes=tuple(note for note in notes if not self.discretion.forbids(write_json(note))),
+            calls=tuple(self._call(entry, heard) for entry, heard in zip(entries, order, strict=True)),
         )
         looks = []
         for question, answer in self._looks.items():
+            if self.discretion.forbids_within(answer):
+                answer = not_kept(str(question))  # noqa: PLW2901 - as it is written
             if isinstance(answer, Handshake):
                 certificates.update((hashlib.sha256(der).hexdigest(), der) for der in answer.certificates)
                 answer = saved(answer)  # noqa: PLW2901 - as it is written
-            looks.append(write_json(unstructure(NetworkExchange(question, answer))))
-        signed = [
-            write_json(unstructure(AccountExchange(question, answer))) for question, answer in self._signed.items()
-        ]
+            line = write_json(unstructure(NetworkExchange(question, answer)))
+            if self.discretion.forbids(line):
+                line = write_json(unstructure(NetworkExchange(question, not_kept(str(question)))))
+            looks.append(line)
+        signed = [self._signed_line(question, answer) for question, answer in self._signed.items()]
         with ExitStack() as stack:
             archive = stack.enter_context(zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED))
             _put(archive, MANIFEST, iter((write_json(unstructure(manifest)) + b"\n",)))
@@ -382,6 +389,29 @@ class Recorder:
                 _put(archive, entry, (line + b"\n" for line in sorted(lines)))
             for digest, der in sorted(certificates.items()):
                 _put(archive, certificate_entry(digest), iter((der,)))
+
+    def _call(self, entry: str, heard: _Heard) -> Call:
+        why = heard.not_collected
+        if why is not None and self.discretion.forbids(write_json(why.sentence)):
+            why = not_kept(str(heard.call))
+        return Call(
+            entry=entry,
+            name=heard.call.name,
+            parameters=heard.call.parameters,
+            server=heard.server,
+            seconds=heard.seconds,
+            objects=heard.objects,
+            not_collected=why,
+        )
+
+    def _signed_line(self, question: AccountQuestion, answer: AccountAnswer) -> bytes:
+        line = write_json(unstructure(AccountExchange(question, answer)))
+        if not self.discretion.forbids(line) and not self.discretion.forbids_within(answer):
+            return line
+        why = not_kept(str(question))
+        proof = question.look is AccountLook.PROVE
+        instead = AccountProof(Proof.UNPROVEN, None, 0, why) if proof else why
+        return write_json(unstructure(AccountExchange(question, instead)))
 
     def _unpacked(self, piece: _Piece) -> Iterator[bytes]:
         assert self._spool is not None
