@@ -21,7 +21,8 @@ from checker import (
 )
 from checker.facts.autodiscover_mailbox import AutodiscoverMailbox
 from checker.facts.directories import MapiVirtualDirectory
-from checker.facts.run import ServerSelection
+from checker.facts.run import GivenNames, ServerSelection
+from checker.facts.urls import usable_host
 from checks.autodiscover._journeys import evidence_of, settings_of
 
 INFO = CheckInfo(
@@ -37,7 +38,8 @@ INFO = CheckInfo(
         "Every URL of the protocol mapiHttp in the test account's settings is the InternalUrl or ExternalUrl of a MAPI"
         " virtual directory, with /emsmdb/ or /nspi/ behind it. Case, a trailing slash, the usual port and the query"
         " (MailboxId) do not count. It needs all directories: with some of them unknown, a URL that is not found"
-        " proves nothing."
+        " proves nothing. A probe knows no directories: it compares the hosts of these URLs with the names that it was"
+        " given, since the others are neither looked at nor shown the test account."
     ),
     mend=(
         "Correct the URLs of the directories with Set-MapiVirtualDirectory, or, where they are right, recycle the"
@@ -55,12 +57,18 @@ INFO = CheckInfo(
 
 @check(INFO)
 def judge(
-    found: AutodiscoverMailbox, directories: Collected[MapiVirtualDirectory], selection: ServerSelection
+    found: AutodiscoverMailbox,
+    directories: Collected[MapiVirtualDirectory] | NotCollected,
+    given: GivenNames,
+    selection: ServerSelection,
 ) -> Verdict:
     """Fail when an advertised URL is none of those configured."""
     settings_of(found)
     if not found.urls:
         return not_applicable("Autodiscover offers no MAPI over HTTP for this mailbox")
+    if isinstance(directories, NotCollected):
+        need(_not_probed(found, given, directories))
+    assert isinstance(directories, Collected)
     settings = [url for each in directories.items for url in (each.internal_url, each.external_url)]
     configured = {_compared(url): url for url in settings if isinstance(url, str)}
     strangers = [url for url in found.urls if _compared(url) not in configured]
@@ -89,6 +97,19 @@ def judge(
             )
         ],
         evidence=evidence_of(found),
+    )
+
+
+def _not_probed(found: AutodiscoverMailbox, given: GivenNames, directories: NotCollected) -> NotCollected:
+    """Without any directories: the hosts to which Autodiscover sends Outlook and at which nobody looked."""
+    named = {usable_host(name) for name in given.names}
+    strange = [host for host in found.mapi_hosts if host not in named]
+    if directories.reason is not Reason.NOT_GIVEN or not strange:
+        return directories
+    return NotCollected(
+        Reason.NOT_GIVEN,
+        f"Autodiscover sends Outlook to {', '.join(strange)} for MAPI over HTTP, which this run did not look at and did"
+        f" not show the test account. If it is yours, run again with it: mapiready probe … {' '.join(strange)}",
     )
 
 

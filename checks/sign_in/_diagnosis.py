@@ -17,7 +17,7 @@ from checks.sign_in._evidence import answering, asked_straight, listed, saw
 
 __all__ = ["Cause", "Diagnosis", "Protection", "diagnose", "protection_of"]
 
-_OWN_PARTIES = (Party.NGINX, Party.HAPROXY, Party.APACHE, Party.BLOCK_PAGE, Party.LOGIN_PAGE)
+_SERVERS = (Party.EXCHANGE, Party.IIS, Party.HTTP_SYS)
 
 
 class Cause(IntEnum):
@@ -140,6 +140,13 @@ class _Case:
         return self.answer.scheme in (SignInScheme.NTLM, SignInScheme.NEGOTIATE) and not self.is_kerberos
 
     @property
+    def may_be_bound(self) -> bool:
+        """Whether Extended Protection may be what refuses it: nobody knows that it is off, nor that the certificate by
+        name is the servers' own."""
+        same = [at.same_certificate for at in self.sign_ins.straight]
+        return self.answer.bound and not self.protection.is_off and not (same and all(same))
+
+    @property
     def works_at(self) -> list[str]:
         return [at.server.name for at, one in self._same() if let_in(one)]
 
@@ -197,7 +204,7 @@ def _intercepted(case: _Case) -> Diagnosis | None:
     own_sign_in = (
         answer.status == 401
         and case.by_name
-        and party_of(answer) in _OWN_PARTIES
+        and party_of(answer) not in _SERVERS
         and [scheme.casefold() for scheme in schemes_of(answer)] == ["basic"]
     )
     if answer.status == 401 and not own_sign_in:
@@ -354,11 +361,7 @@ def _bindings(case: _Case) -> Diagnosis | None:
         certain=on and all_differ and case.protection.complete and TokenChecking.NONE not in case.protection.modes,
         kerberos_may_work=False,
         remedy=(
-            Advice(
-                "load balancer",
-                f"Serve at {case.host} the very certificate that the servers have, with its key, or pass TLS through to"
-                " them unopened: with Extended Protection there must be one certificate from the client to Exchange.",
-            ),
+            _one_certificate(case),
             Advice(
                 "administrator",
                 "Where that cannot be, ExtendedProtectionTokenChecking None on the virtual directories of these"
@@ -375,19 +378,25 @@ def _path(case: _Case) -> Diagnosis:
         if works
         else ", and no server behind could be asked straight to compare"
     )
+    bound = case.may_be_bound
+    protected = (
+        f"; or Extended Protection is on at the servers, and {case.host} serves another certificate than they have"
+        if bound
+        else ""
+    )
     if case.is_ntlm:
         return Diagnosis(
             Cause.BALANCED,
             f"{case.scheme}: refused by {_who(case)} after the last step{straight}: most likely the balancer does not"
-            " keep a client on one connection to one server, to which NTLM is bound",
+            f" keep a client on one connection to one server, to which NTLM is bound{protected}",
             certain=False,
             kerberos_may_work=True,
-            remedy=_keep_together(case),
+            remedy=(*_keep_together(case), *((_one_certificate(case),) if bound else ())),
         )
     return Diagnosis(
         Cause.PATH,
         f"{case.scheme}: refused by {_who(case)} after the last step{straight}: something on the way changes the"
-        " sign-in",
+        f" sign-in{protected}",
         certain=False,
         kerberos_may_work=False,
         remedy=(
@@ -396,6 +405,7 @@ def _path(case: _Case) -> Diagnosis:
                 f"Pass Authorization and WWW-Authenticate of {case.root}/* of {case.host} on unchanged, and sign nobody"
                 " in before Exchange does.",
             ),
+            *((_one_certificate(case),) if bound else ()),
         ),
     )
 
@@ -403,6 +413,14 @@ def _path(case: _Case) -> Diagnosis:
 def _who(case: _Case) -> str:
     last = case.answer.answer
     return answering(last) if isinstance(last, HttpAnswer) else case.host
+
+
+def _one_certificate(case: _Case) -> Step:
+    return Advice(
+        "load balancer",
+        f"Serve at {case.host} the very certificate that the servers have, with its key, or pass TLS through to them"
+        " unopened: with Extended Protection there must be one certificate from the client to Exchange.",
+    )
 
 
 def _keep_together(case: _Case) -> tuple[Step, ...]:

@@ -321,7 +321,12 @@ def _remedy(conversation: Conversation, problem: Problem, mailbox: str | None) -
         return [_pool(endpoint), _logs(endpoint)]
     answer = problem.answer
     if isinstance(answer, HttpAnswer) and party_of(answer) in (Party.EXCHANGE, Party.IIS, Party.HTTP_SYS):
-        return [_pool(endpoint), _logs(endpoint)]
+        servers = [_pool(endpoint), _logs(endpoint)]
+        if answer.status != 200 or isinstance(conversation.place, ExchangeServer) or _alike(conversation, problem):
+            return servers
+        # As from a server, but not as MAPI over HTTP: what is between may have taken out what makes it so.
+        unchanged = f"Pass the answers of {way} on unchanged, with every header that begins with X-, and their bodies."
+        return [Advice("reverse proxy", unchanged), *servers]
     return [
         Advice(
             "reverse proxy" if isinstance(answer, HttpAnswer) else "load balancer",

@@ -312,7 +312,7 @@ HINDRANCES = [
 WRONG = AccountCredential(Secret("wrong-Passw0rd"), None)
 
 
-def tests_of_password(lab: RunningLab) -> list[str]:
+def password_looked_at(lab: RunningLab) -> list[str]:
     """Every time that somebody looked at the password."""
     return [f"{attempt.scheme} {attempt.where}: {attempt.outcome.value}" for attempt in lab.attempts]
 
@@ -329,7 +329,7 @@ def test_a_wrong_password_is_tried_once(faults: tuple[str, ...], how: str) -> No
             else settings_for(lab, **options_of(lab, vantage=vantage_of, only=OF_ACCOUNT))
         )
         report = audited(lab, settings, WRONG)
-        assert len(tests_of_password(lab)) <= 1, tests_of_password(lab)
+        assert len(password_looked_at(lab)) <= 1, password_looked_at(lab)
         assert lab.bad_passwords <= 1
         if how == "check":
             administrator_went_to_powershell_alone(lab)
@@ -344,7 +344,7 @@ def test_a_rejected_password_is_told_and_blamed_on_nothing_else(how: str) -> Non
             audited(lab, settings_for(lab, **options_of(lab, only=OF_ACCOUNT)), WRONG)
         settings = probe_settings(lab, stage="verify") if how == "probe" else settings_for(lab, **options_of(lab))
         report = audited(lab, settings, credential_of("password") if locked else WRONG)
-        assert len(tests_of_password(lab)) == (2 if locked else 1)
+        assert len(password_looked_at(lab)) == (2 if locked else 1)
     account = [finding for finding in report.findings if finding.category is Category.SIGN_IN]
     assert {finding.status for finding in account} <= {Status.UNKNOWN, Status.NOT_RUN}
     assert not [finding for finding in report.findings if fails(finding) and finding.category.value in OF_ACCOUNT]
@@ -362,7 +362,7 @@ def test_gathering_tries_a_wrong_password_once(tmp_path: Path) -> None:
     with running() as lab:
         settings = settings_for(lab, **options_of(lab))
         gather_organisation(settings, Secret(lab.password), NoProgress(), tmp_path / "kept.zip", credential=WRONG)
-        assert len(tests_of_password(lab)) == 1
+        assert len(password_looked_at(lab)) == 1
         assert lab.bad_passwords == 1
         administrator_went_to_powershell_alone(lab)
 
@@ -373,7 +373,7 @@ def test_many_servers_and_names_try_a_wrong_password_once() -> None:
             lab, **options_of(lab, only=OF_ACCOUNT, name=[lab.server_names[0], lab.server_names[5]])
         )
         audited(lab, settings, WRONG)
-        assert len(tests_of_password(lab)) == 1
+        assert len(password_looked_at(lab)) == 1
 
 
 # --- what is said of it -----------------------------------------------------------------------------------------------
