@@ -81,7 +81,7 @@ def audit_organisations(
             _make_own_folders(settings)
             secrets = _secrets(settings)
         except UserError as error:
-            runs[name] = (_failed(name, ExitCode.USAGE, str(error), 0.0), None)
+            runs[name] = (_failed(name, ExitCode.USAGE, str(error), None), None)
             log = RunLog(sink, settings)
             log.write("error", text=str(error))
             log.close(ExitCode.USAGE)
@@ -348,7 +348,7 @@ class _Stop:
     """Asks for an end."""
 
 
-def _failed(name: str, code: ExitCode, problem: str, seconds: float) -> OrganisationRun:
+def _failed(name: str, code: ExitCode, problem: str, seconds: float | None) -> OrganisationRun:
     return OrganisationRun(name=name, ending=Ending.FAILED, code=code, seconds=seconds, told=(problem,))
 
 
