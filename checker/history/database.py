@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "HistoryError", "Lock", "open_database", "require"]
 
-_WAIT = 30
-"""Seconds to wait for others who write, or for a server that does not answer."""
-_MOST_SECONDS = 300
+_WAIT = 20
+"""Seconds to wait for others who write."""
+_MOST_SECONDS = 60
 """For one statement of PostgreSQL."""
+_SILENCE = 65
+"""Seconds after which a server that says nothing is given up."""
 _ADVISORY = 0x6D617069
 """Our lock in PostgreSQL: "mapi"."""
 
@@ -195,7 +197,7 @@ def _postgresql(location: PostgresqlServer) -> Engine:
 
     password = location.password.reveal() if location.password else None
     arguments: dict[str, object] = {
-        "timeout": _MOST_SECONDS + _WAIT,
+        "timeout": _SILENCE,
         "application_name": "mapiready",
         "ssl_context": _tls(location) if location.verified else False,
     }

@@ -86,7 +86,7 @@ def parse_location(text: str) -> Location:
         return SqliteFile(platformdirs.user_data_path("mapiready", appauthor=False) / "history.db")
     scheme = _SCHEME.match(text)
     if scheme is None:
-        return SqliteFile(Path(text).expanduser())
+        return SqliteFile(_expanded(text))
     match scheme[1].lower():
         case "sqlite":
             return _sqlite(text)
@@ -95,13 +95,22 @@ def parse_location(text: str) -> Location:
     raise HistoryLocationError(f"--history cannot be {scheme[1]}://…: give {_WAYS}.")
 
 
+def _expanded(text: str) -> Path:
+    if "\0" in text:
+        raise HistoryLocationError("--history names a file with a NUL in it, which no system has.")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise HistoryLocationError("--history begins with ~, and that user has no home folder here.") from None
+
+
 def _sqlite(text: str) -> SqliteFile:
     rest = text[len("sqlite://") :]
     if not rest.startswith("/") or rest == "/":
         raise HistoryLocationError("--history sqlite://… needs three slashes and a file: sqlite:///runs.db.")
     if "?" in rest:
         raise HistoryLocationError("--history sqlite:///… takes no options: leave out what follows the question mark.")
-    return SqliteFile(Path(unquote(rest[1:])))
+    return SqliteFile(_expanded(unquote(rest[1:])))
 
 
 def _postgresql(text: str) -> PostgresqlServer:

@@ -32,8 +32,8 @@ __all__ = ["TREND_RUNS", "History", "KeptRun", "RunNotFoundError", "Trend", "Tre
 
 TREND_RUNS = 60
 """Earlier runs that a report shows."""
-_ROWS = 150
-"""Rows of one statement: an old SQLite takes 999 values."""
+_VALUES = 900
+"""In one statement: an old SQLite takes 999."""
 _LARGEST = 512 * 1024 * 1024
 _UNANSWERED = frozenset({Status.UNKNOWN, Status.ERROR})
 
@@ -208,7 +208,7 @@ class History:
                 seen[tuple(series)] += 1
                 if now - started > older_than and seen[tuple(series)] > keep_last:
                     doomed.append(number)
-            for part in _parts(doomed):
+            for part in _parts(doomed, 10):
                 connection.execute(delete(findings).where(findings.c.run_id.in_(part)))
                 connection.execute(delete(reports).where(reports.c.run_id.in_(part)))
                 connection.execute(delete(runs).where(runs.c.id.in_(part)))
@@ -319,7 +319,7 @@ def _topic_numbers(connection: Connection, digests: Sequence[str]) -> dict[str, 
     numbers: dict[str, int] = {}
     for part in _parts(digests):
         found = connection.execute(select(topics.c.digest, topics.c.id).where(topics.c.digest.in_(part)))
-        numbers |= dict(found.tuples().all())
+        numbers |= {row.digest: row.id for row in found}
     return numbers
 
 
@@ -331,9 +331,9 @@ def _insert_or_not(connection: Connection, table: Any, unique: str) -> Any:
     return kind.insert(table).on_conflict_do_nothing(index_elements=[unique])
 
 
-def _parts(items: Sequence[Any]) -> Iterator[Any]:
-    for start in range(0, len(items), _ROWS):
-        yield items[start : start + _ROWS]
+def _parts(items: Sequence[Any], size: int = _VALUES) -> Iterator[Any]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _organisation_key(report: Report) -> str | None:

@@ -45,6 +45,11 @@ class Cluster:
         self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "mapiready", database)
         return f"postgresql://mapiready@127.0.0.1:{self.port}/{database}"
 
+    def query(self, url: str, text: str) -> None:
+        database = url.rpartition("/")[2]
+        words = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "mapiready", "-d", database]
+        self.run("psql", *words, "-v", "ON_ERROR_STOP=1", *(word for line in text.split("; ") for word in ("-c", line)))
+
     def control(self, *words: str) -> None:
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"), "-w", *words)
 

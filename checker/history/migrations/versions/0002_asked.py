@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,7 +20,10 @@ def upgrade() -> None:
     numbers = connection.execute(sa.select(runs.c.id).order_by(runs.c.id)).scalars().all()
     for number in numbers:  # one at a time: a report may be large
         content = connection.execute(sa.select(reports.c.content).where(reports.c.run_id == number)).scalar_one()
-        names = json.loads(gzip.decompress(bytes(content)))["names"]
+        try:
+            names = json.loads(gzip.decompress(bytes(content)))["names"]
+        except (OSError, EOFError, zlib.error, ValueError):
+            continue  # a report that is damaged must not keep the others from going on
         asked = json.dumps(sorted({name.casefold() for name in names}))
         if len(asked) <= 500:
             connection.execute(sa.update(runs).where(runs.c.id == number).values(asked=asked))
