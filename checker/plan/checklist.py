@@ -7,12 +7,12 @@ those of checks are the checks' own, the others are written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from checker.plan.state import Hand, item_id
-from checker.results import Category, Finding, Report, Status
+from checker.results import Category, Finding, Report, Stage, Status
 
 __all__ = ["BY_HAND", "Checklist", "Item", "Section", "Tick", "make_checklist"]
 
@@ -180,12 +180,17 @@ BY_HAND: tuple[tuple[str, Section, str], ...] = (
 )  # fmt: skip
 
 
-def make_checklist(report: Report, hands: Mapping[str, Hand]) -> Checklist:
-    """The checklist of a report with what is kept by hand."""
+def make_checklist(report: Report, hands: Mapping[str, Hand], later: Collection[str] = ()) -> Checklist:
+    """The checklist of a report with what is kept by hand. `later` are the checks that are asked only after the switch:
+    before it they are open, though the audit had no reason to ask them."""
     by_check: dict[str, list[Finding]] = {}
     for finding in report.findings:
         by_check.setdefault(item_id(finding.check), []).append(finding)
-    items = [_judged(check, findings, hands.get(check, Hand())) for check, findings in sorted(by_check.items())]
+    waits = {item_id(check) for check in later} if report.stage is Stage.PREPARE else set()
+    items = [
+        _judged(check, findings, hands.get(check, Hand()), waits=check in waits)
+        for check, findings in sorted(by_check.items())
+    ]
     items += [
         Item(name, section, title, judged=False, tick=Tick.DONE if hand.done else Tick.OPEN, hand=hand)
         for name, section, title in BY_HAND
@@ -203,10 +208,12 @@ def make_checklist(report: Report, hands: Mapping[str, Hand]) -> Checklist:
     )
 
 
-def _judged(check: str, findings: Sequence[Finding], hand: Hand) -> Item:
+def _judged(check: str, findings: Sequence[Finding], hand: Hand, *, waits: bool) -> Item:
     tick = _tick({finding.status for finding in findings})
+    waits = waits and tick is Tick.NOT_APPLICABLE
     section = _OF_CHECK.get(check) or _OF_CATEGORY[findings[0].category]
-    details = list(_details(findings, tick))
+    details = ["judged after the switch, by an audit of the stage verify"] if waits else list(_details(findings, tick))
+    tick = Tick.OPEN if waits else tick
     if hand.done and tick is not Tick.DONE:
         details.append("Said to be done by hand; the report does not bear it out. Audit again.")
     return Item(check, section, findings[0].title, judged=True, tick=tick, hand=hand, details=tuple(details))

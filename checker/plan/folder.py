@@ -22,7 +22,7 @@ from checker.plan.registry import FILES, registry_file
 from checker.plan.scripts import enable_script, rollback_script
 from checker.plan.state import FILE, PlanError, extended, read
 from checker.plan.steps import make_plan
-from checker.results import Report
+from checker.results import Report, Stage
 
 __all__ = ["MARK", "plan_report", "write_plan"]
 
@@ -61,12 +61,21 @@ def plan_report(report_path: str, folder: str | Path, pilots: Sequence[str] = ()
     from checker.plugins import find_checks
     from checker.render import read_report
 
-    undos = {check_id: check.info.undo for check_id, check in find_checks().checks.items()}
-    return write_plan(read_report(report_path), Path(folder).expanduser(), undos, pilots)
+    checks = find_checks().checks
+    undos = {check_id: check.info.undo for check_id, check in checks.items()}
+    later = [check_id for check_id, check in checks.items() if Stage.PREPARE not in check.info.stages]
+    return write_plan(read_report(report_path), Path(folder).expanduser(), undos, pilots, later)
 
 
-def write_plan(report: Report, folder: Path, undos: Mapping[str, str], pilots: Sequence[str] = ()) -> tuple[Path, ...]:
-    """The same of a report that has been read.
+def write_plan(
+    report: Report,
+    folder: Path,
+    undos: Mapping[str, str],
+    pilots: Sequence[str] = (),
+    later: Sequence[str] = (),
+) -> tuple[Path, ...]:
+    """The same of a report that has been read. `undos` say by check how it is undone, `later` are the checks that are
+    asked only after the switch.
 
     Raises:
         PlanError: the folder holds something else, or checklist.toml cannot be read.
@@ -77,7 +86,7 @@ def write_plan(report: Report, folder: Path, undos: Mapping[str, str], pilots: S
         kept = _kept(folder)
     except OSError as error:
         raise PlanError(f"{folder} cannot be read: {error.strerror or error}.") from error
-    content = _files(report, kept, undos, pilots)
+    content = _files(report, kept, undos, pilots, later)
     try:
         return _write(folder, report, content, written, kept)
     except OSError as error:
@@ -114,11 +123,13 @@ def _written(folder: Path, report: Report) -> Mapping[str, str]:
     return {name: digest for name, digest in document["files"].items() if isinstance(digest, str)}
 
 
-def _files(report: Report, kept: bytes | None, undos: Mapping[str, str], pilots: Sequence[str]) -> dict[str, bytes]:
+def _files(
+    report: Report, kept: bytes | None, undos: Mapping[str, str], pilots: Sequence[str], later: Sequence[str]
+) -> dict[str, bytes]:
     """Everything that a plan is, by name."""
     from reports.checklist import html, markdown, xlsx
 
-    checklist = make_checklist(report, read(kept))
+    checklist = make_checklist(report, read(kept), later)
     plan = make_plan(report, pilots)
     return {
         FILE: extended(kept, ((item.id, item.title) for item in checklist.items)),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from checker.plan.checklist import BY_HAND, Checklist, Section, Tick, make_checklist
 from checker.plan.state import Hand, PlanError, extended, item_id, read
-from checker.results import Advice, Category, Report, Status
+from checker.results import Advice, Category, Report, Stage, Status
 from reports.checklist import html, markdown, xlsx
 from reports.text import visible
 from tests.plan.test_scripts import NASTY, report_of
@@ -60,6 +60,20 @@ def test_what_mapiready_judged_is_ticked_by_its_findings_alone(
     assert any("by hand" in detail for detail in item.details) is (said and tick is not Tick.DONE)
     if tick in (Tick.OPEN, Tick.FAILED):
         assert any("is wrong" in detail for detail in item.details)
+
+
+@pytest.mark.parametrize(
+    ("status", "stage", "tick"),
+    [
+        (Status.NOT_APPLICABLE, Stage.PREPARE, Tick.OPEN),
+        (Status.NOT_APPLICABLE, Stage.VERIFY, Tick.NOT_APPLICABLE),
+        (Status.PASS, Stage.PREPARE, Tick.DONE),
+        (Status.FAIL, Stage.PREPARE, Tick.FAILED),
+    ],
+)
+def test_what_is_asked_after_the_switch_is_open_before_it(status: Status, stage: Stage, tick: Tick) -> None:
+    checklist = make_checklist(replace(with_statuses([status]), stage=stage), {}, later=[CHECK])
+    assert next(item.tick for item in checklist.items if item.id == CHECK) is tick
 
 
 def test_people_tick_the_others() -> None:
