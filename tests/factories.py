@@ -22,9 +22,10 @@ def organization(
     name: str = "Contoso",
     mapi_http_enabled: bool | NotCollected = True,
     modern_authentication: bool | NotCollected = False,
+    default_policy: str | None | NotCollected = None,
     answered_by: str = f"ex01.{DOMAIN}",
 ) -> OrganizationConfig:
-    return OrganizationConfig(name, mapi_http_enabled, modern_authentication, answered_by)
+    return OrganizationConfig(name, mapi_http_enabled, modern_authentication, default_policy, answered_by)
 
 
 def exchange_server(

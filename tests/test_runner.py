@@ -90,7 +90,9 @@ def registry(functions: Sequence[Callable[..., Any]]) -> Registry:
 
 @fact()
 def organization() -> OrganizationConfig | NotCollected:
-    return OrganizationConfig("Contoso", mapi_http_enabled=False, modern_authentication=False, answered_by="EX01")
+    return OrganizationConfig(
+        "Contoso", mapi_http_enabled=False, modern_authentication=False, default_policy=None, answered_by="EX01"
+    )
 
 
 @fact()
@@ -397,7 +399,9 @@ def test_the_stage_follows_the_switch_unless_asked(
 ) -> None:
     @fact()
     def config() -> OrganizationConfig:
-        return OrganizationConfig("Contoso", switch, modern_authentication=False, answered_by="EX01")
+        return OrganizationConfig(
+            "Contoso", switch, modern_authentication=False, default_policy=None, answered_by="EX01"
+        )
 
     @check(info("after", stages=frozenset({Stage.VERIFY})))
     def after(organization: OrganizationConfig) -> Verdict:

@@ -8,6 +8,7 @@ from datetime import datetime
 from checker.answers import CmdletCall, CmdletRunner, CmdletSpec, Collected, NotCollected, Reason
 from checker.declare import fact
 from checker.facts.asking import moment
+from checker.facts.organisation import OrganizationConfig
 from checker.facts.reading import Bag, bags, boolean, shown, text
 from checker.facts.servers import ExchangeServer, unknown_cmdlet
 from checker.facts.versions import Product
@@ -39,9 +40,9 @@ class AuthConfig:
     upcoming_from: datetime | None | NotCollected
 
 
-@fact(cmdlets=(CmdletSpec("Get-OrganizationConfig"), CmdletSpec("Get-AuthenticationPolicy")))
+@fact(cmdlets=(CmdletSpec("Get-AuthenticationPolicy"),))
 async def authentication_policy(
-    runner: CmdletRunner, servers: Collected[ExchangeServer]
+    runner: CmdletRunner, servers: Collected[ExchangeServer], organization: OrganizationConfig | NotCollected
 ) -> AuthenticationPolicy | NotCollected:
     """The default policy, by the name that the organisation gives."""
     versions = [server.version for server in servers.items]
@@ -50,11 +51,9 @@ async def authentication_policy(
         not isinstance(version, NotCollected) and Product.of(version) not in with_policies for version in versions
     ):
         return AuthenticationPolicy(None, known_here=False, blocks_legacy_mapi=False, blocks_modern_mapi=False)
-    organization = await runner.run(CmdletCall.of("Get-OrganizationConfig"))
     if isinstance(organization, NotCollected):
         return organization
-    bag = next(iter(bags(organization)), Bag("Get-OrganizationConfig", organization.server, {}))
-    default = text(bag, "DefaultAuthenticationPolicy")
+    default = organization.default_policy
     if isinstance(default, NotCollected):
         return default
     if default is None:

@@ -18,12 +18,14 @@ class OrganizationConfig:
     """Get-OrganizationConfig.
 
     `mapi_http_enabled` is the organisation's switch (MapiHttpEnabled); the property does not exist before Exchange 2013
-    SP1. `modern_authentication` is OAuth2ClientProfileEnabled. `answered_by` is the server that ran the cmdlet.
+    SP1. `modern_authentication` is OAuth2ClientProfileEnabled, `default_policy` DefaultAuthenticationPolicy (None: none
+    is set). `answered_by` is the server that ran the cmdlet.
     """
 
     name: str
     mapi_http_enabled: bool | NotCollected
     modern_authentication: bool | NotCollected
+    default_policy: str | None | NotCollected
     answered_by: str
 
     @property
@@ -57,6 +59,7 @@ async def organization_config(runner: CmdletRunner) -> OrganizationConfig | NotC
         name=name,
         mapi_http_enabled=switch,
         modern_authentication=boolean(bag, "OAuth2ClientProfileEnabled"),
+        default_policy=text(bag, "DefaultAuthenticationPolicy"),
         answered_by=answer.server,
     )
 

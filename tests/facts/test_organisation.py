@@ -26,8 +26,13 @@ def organisation(**replies: Reply) -> OrganizationConfig | NotCollected:
 
 
 def test_it_is_read() -> None:
-    assert organisation(Get_OrganizationConfig=objects(organisation_object())) == OrganizationConfig(
-        "Contoso", mapi_http_enabled=False, modern_authentication=True, answered_by="ex10.contoso.test"
+    thing = organisation_object(DefaultAuthenticationPolicy=None)
+    assert organisation(Get_OrganizationConfig=objects(thing)) == OrganizationConfig(
+        "Contoso",
+        mapi_http_enabled=False,
+        modern_authentication=True,
+        default_policy=None,
+        answered_by="ex10.contoso.test",
     )
 
 

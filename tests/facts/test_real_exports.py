@@ -41,7 +41,7 @@ def said(cmdlet: str, name: str) -> Session:
 def test_the_organisation() -> None:
     found = ask(organization_config, said("Get-OrganizationConfig", "GetOrganizationConfig"))
     assert found == OrganizationConfig(
-        "SoloORG", mapi_http_enabled=True, modern_authentication=False, answered_by=SERVER
+        "SoloORG", mapi_http_enabled=True, modern_authentication=False, default_policy=None, answered_by=SERVER
     )
 
 

@@ -1,6 +1,7 @@
 """Facts about one server at a time: components, health, services, accounts, certificates, groups, builds, policies."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from checker.facts.components import ComponentState, server_components, site_com
 from checker.facts.health import server_health, server_services
 from checker.facts.kerberos import alternate_service_accounts
 from checker.facts.network import ServerView
+from checker.facts.organisation import organization_config
 from checker.facts.server_builds import server_builds
 from checker.facts.servers import ExchangeServer, Version
 from tests.answers import (
@@ -26,7 +28,7 @@ from tests.answers import (
     organisation_object,
     several,
 )
-from tests.factories import DOMAIN, EVERY_SERVER, UNKNOWN, collected, exchange_server, missing_server
+from tests.factories import DOMAIN, EVERY_SERVER, UNKNOWN, collected, exchange_server, missing_server, organization
 
 EX01, EX02 = exchange_server("EX01"), exchange_server("EX02")
 OLD10 = exchange_server("OLD10", version=Version(14, 3, 123, 4))
@@ -307,35 +309,37 @@ def test_the_build_is_exact_where_the_server_says_it() -> None:
 # --- sign-in ----------------------------------------------------------------------------------------------------------
 
 
-def policy_answers(default: PSValue, *policies: PSObject) -> Session:
-    return Session(
-        {
-            "Get-OrganizationConfig": objects(organisation_object(DefaultAuthenticationPolicy=default)),
-            "Get-AuthenticationPolicy": objects(*policies),
-        }
-    )
+def default_policy(default: PSValue, *policies: PSObject) -> Any:
+    """The fact, made of the one that it needs."""
+    answer = objects(organisation_object(DefaultAuthenticationPolicy=default))
+    config = ask(organization_config, Session({"Get-OrganizationConfig": answer}))
+    session = Session({"Get-AuthenticationPolicy": objects(*policies)})
+    return ask(authentication_policy, session, servers=collected(EX01), organization=config)
 
 
 def test_the_default_policy() -> None:
     other = thing(Name="Other", BlockLegacyAuthMapi=False)
     block = thing(Name="Block", BlockLegacyAuthMapi=True, BlockModernAuthMapi=False)
     for default in ("Block", directory_object("Block"), "CN=Block,CN=Auth Policies,CN=Contoso"):
-        found = ask(authentication_policy, policy_answers(default, other, block), servers=collected(EX01))
+        found = default_policy(default, other, block)
         assert (found.name, found.blocks_legacy_mapi, found.blocks_modern_mapi) == ("Block", True, False)
-    older = ask(authentication_policy, policy_answers("Other", other), servers=collected(EX01))
+    older = default_policy("Other", other)
     assert older.blocks_modern_mapi is False  # before CU13 there is no such setting
-    assert ask(authentication_policy, policy_answers(None), servers=collected(EX01)).name is None
-    gone = ask(authentication_policy, policy_answers("Gone", other), servers=collected(EX01))
+    assert default_policy(None).name is None
+    gone = default_policy("Gone", other)
     assert isinstance(gone, NotCollected)
 
 
 def test_policies_need_exchange_2019() -> None:
     session = Session({})
     servers = collected(exchange_server(version=Version(15, 1, 2507, 6)), OLD10)
-    assert ask(authentication_policy, session, servers=servers).known_here is False
+    assert ask(authentication_policy, session, servers=servers, organization=UNKNOWN).known_here is False
     assert not session.sent
     doubtful = collected(OLD10, missing=(missing_server(),))
-    assert isinstance(ask(authentication_policy, session, servers=doubtful), NotCollected)
+    assert ask(authentication_policy, session, servers=doubtful, organization=UNKNOWN) is UNKNOWN
+    lacking = organization(default_policy=UNKNOWN)
+    assert ask(authentication_policy, session, servers=doubtful, organization=lacking) is UNKNOWN
+    assert not session.sent
 
 
 def test_oauth_settings() -> None:
