@@ -105,6 +105,16 @@ def test_whose_fault_it_is() -> None:
     assert "asked straight" not in judge(server, ACCOUNT, ON).summary
 
 
+def test_an_answer_without_its_headers_is_the_proxys_doing_unless_the_servers_give_it_too() -> None:
+    bare = conversation(ping=ok(None), ping_alone=True)
+    by_name = judge(mailbox_conversation(bare), ACCOUNT, ON)
+    assert "reverse proxy" in str(by_name.remedy[0])
+    alike = judge(mailbox_conversation(bare, said_straight(bare)), ACCOUNT, ON)
+    assert "reverse proxy" not in str(alike.remedy)
+    server = judge(mailbox_conversation(bare, place=exchange_server()), ACCOUNT, ON)
+    assert "reverse proxy" not in str(server.remedy)
+
+
 def test_without_a_dn_a_good_ping_is_not_the_whole_answer() -> None:
     no_dn = NotCollected(Reason.NOT_GIVEN, "Give the mailbox.")
     with pytest.raises(NotCollectedError) as caught:

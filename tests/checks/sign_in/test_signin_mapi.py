@@ -28,6 +28,8 @@ from tests.factories_network import answer, nginx
 DOUBTFUL = AccountProof(Proof.DOUBTFUL, "mail.contoso.test", 1, NotCollected(Reason.SIGN_IN_FAILED, "Refused."))
 LOGIN = answer(200, b'<form><input type="password" name="p"></form>')
 PROXY_BASIC = answer(401, headers=[("www-authenticate", 'Basic realm="portal"'), ("server", "nginx")])
+NOBODYS_BASIC = answer(401, headers=[("www-authenticate", 'Basic realm="portal"')])
+EXCHANGES_BASIC = answer(401, headers=[("www-authenticate", "Basic"), ("x-feserver", "EX01")])
 NONE: Collected[MapiDirectoryInIis] = collected()
 
 
@@ -80,6 +82,8 @@ def test_with_a_good_credential(answers: tuple[SignedAnswer, ...], status: Statu
         (signed(nginx(403)), (at_server(),), "403 from nginx: a proxy before Exchange"),
         (signed(LOGIN), (), "a login page"),
         (signed(PROXY_BASIC, scheme=SignInScheme.BASIC), (at_server(),), "nginx asks for a sign-in of its own"),
+        (signed(NOBODYS_BASIC, scheme=SignInScheme.BASIC), (), "an unknown party asks for a sign-in of its own"),
+        (signed(EXCHANGES_BASIC, scheme=SignInScheme.BASIC), (), "refused by Exchange (EX01) after the last step"),
         (signed(refusal(), completed=False), (at_server(),), "had been taken out, while EX01"),
         (signed(refusal(), completed=False, legs=()), (), "was offered before"),
         (signed(refusal()), (at_server(signed(refusal())),), "also straight at EX01"),
@@ -92,6 +96,9 @@ def test_with_a_good_credential(answers: tuple[SignedAnswer, ...], status: Statu
         (kerberos(refusal()), (at_server(kerberos()),), "something on the way"),
         (signed(refusal()), (at_server(),), "most likely the balancer does not keep"),
         (signed(refusal()), (), "no server behind could be asked straight"),
+        (signed(refusal()), (), "or Extended Protection is on at the servers"),
+        (signed(refusal()), (at_server(same_certificate=None),), "or Extended Protection is on at the servers"),
+        (kerberos(refusal()), (), "or Extended Protection is on at the servers"),
         (signed(refusal(None)), (at_server(),), "refused by IIS"),
     ],
 )
@@ -120,6 +127,13 @@ def test_channel_bindings(mode: TokenChecking | None, said: str) -> None:
 def test_with_the_same_certificate_no_binding_is_blamed() -> None:
     verdict = judge(mapi_sign_ins(signed(refusal()), straight=(at_server(),)), in_iis(TokenChecking.REQUIRE))
     assert "Extended Protection" not in verdict.summary
+
+
+def test_without_extended_protection_no_binding_is_blamed() -> None:
+    verdict = judge(mapi_sign_ins(signed(refusal())), in_iis(TokenChecking.NONE))
+    assert "Extended Protection" not in verdict.summary
+    assert len(verdict.remedy) == 1
+    assert len(judge(mapi_sign_ins(signed(refusal())), NONE).remedy) == 2
 
 
 def test_bindings_certain_to_fail_need_no_proof_of_the_password() -> None:
