@@ -36,8 +36,8 @@ from checker.results import FailOn, Stage
 from checker.waivers import Waiver, read_waivers
 
 if TYPE_CHECKING:
-    from checker.mail import MailSettings
-    from checker.webhook import WebhookSettings
+    from checker.mail.settings import MailSettings
+    from checker.webhook_settings import WebhookSettings
 
 __all__ = [
     "KEYS",
@@ -290,13 +290,13 @@ def _history(value: object) -> str:
 
 
 def _mail(value: object) -> MailSettings:
-    from checker.mail import read_mail
+    from checker.mail.settings import read_mail
 
     return read_mail(value)
 
 
 def _webhook(value: object) -> WebhookSettings:
-    from checker.webhook import read_webhook
+    from checker.webhook_settings import read_webhook
 
     return read_webhook(value)
 
