@@ -168,7 +168,7 @@ class _Upstream:
 class _Inner:
     """The connections to servers that belong to one connection of a client, so that NTLM would work through it.
 
-    The server is chosen at the first request, and for all that follow; or anew for `each_request`.
+    The server is chosen at the first request, and for all that follow; `each_request` has another than the one before.
     """
 
     choose: Callable[[str], int]
@@ -194,7 +194,9 @@ class _Inner:
 
     async def _ask(self, request: Request) -> Response:
         if self.port is None or self.each_request:
-            self.port = self.choose(request.path)
+            before, self.port = self.port, self.choose(request.path)
+            if self.port == before:  # other clients took the turns between
+                self.port = self.choose(request.path)
         upstream = self.upstreams.get(self.port) or await self._new_upstream(self.port)
         connection = upstream.connection
         headers = [
