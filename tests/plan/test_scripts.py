@@ -308,3 +308,14 @@ def test_what_was_not_looked_at_is_told() -> None:
     script = enable_script(make_plan(report), report)
     assert "# The audit was narrowed (--only names, interrupted)" in script
     assert "# Not proven by the report: signin-mapi" in script
+
+
+def test_a_step_knows_the_values_that_it_replaces() -> None:
+    step = Cmdlet("Set-CASMailbox", Identity="a", MapiHttpEnabled=None)
+    assert step.undo is None
+    undone = step.replacing(MapiHttpEnabled=False)
+    assert undone.undo == Cmdlet("Set-CASMailbox", Identity="a", MapiHttpEnabled=False)
+    assert undone == step  # what it does is the same
+    for wrong in ({}, {"Other": True}):
+        with pytest.raises(ValueError, match="is not what the step sets"):
+            step.replacing(**wrong)
