@@ -90,6 +90,9 @@ def audit_one(settings: Settings, *, nagios: bool = False) -> int:
             _say_written(ended.written)
         for sentence in ended.told:
             _say(sentence)
+        if ended.problem is not None:
+            log.close(ended.code)
+            raise ended.problem
         code: int = ended.code
         if nagios:
             from checker.nagios import nagios_state

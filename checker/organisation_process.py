@@ -130,6 +130,6 @@ def _told(ended: Ended, settings: Settings, plan: OutputPlan, terminal: Mapping[
             "counts": asdict(report.counts),
         },
         "files": files,
-        "told": list(ended.told),
+        "told": [*([] if ended.problem is None else [str(ended.problem)]), *ended.told],
         "shown": shown,
     }

@@ -46,12 +46,14 @@ class Delivered(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What came of a run: the report, the files of it, what else is to be told, and the exit code."""
+    """What came of a run: the report, the files of it, what else is to be told, and the exit code. `problem` is why a
+    report could not be written, which is shown instead; all else has been done."""
 
     report: Report
     written: tuple[Path, ...]
     told: tuple[str, ...]
     code: ExitCode
+    problem: OutputError | None
 
 
 def run_audit(
@@ -66,13 +68,14 @@ def run_audit(
 
     Raises:
         UserError: an option that cannot be used, before anything is sent.
-        OutputError: a report could not be written; all else has been done.
+        OutputError: the snapshot could not be written.
         KeyboardInterrupt: Ctrl-C before there was anything to report, or a second one.
     """
     reports: list[Report] = []
-    problems: list[OutputError] = []
+    problem: OutputError | None = None
 
     def emit(report: Report) -> tuple[Path, ...]:
+        nonlocal problem
         report = _remembered(report, settings, log)
         reports.append(report)
         log.report(report)
@@ -80,7 +83,8 @@ def run_audit(
             return write_all(report, plan, verbose=settings.verbose)
         except OutputError as error:
             # Told at the end: the mail must not miss this run.
-            problems.append(error)
+            problem = error
+            log.write("error", part="reports", text=str(error))
             return ()
 
     outcome = audit_organisation(
@@ -92,10 +96,8 @@ def run_audit(
     for sentence in outcome.left_behind:
         log.write("note", text=sentence)
     told = deliver(deliveries(settings, report), log)
-    if problems:
-        raise problems[0]
-    code = exit_code(report, settings.fail_on)
-    return Ended(report, outcome.written, (*outcome.left_behind, *told), code)
+    code = exit_code(report, settings.fail_on) if problem is None else ExitCode.INTERNAL
+    return Ended(report, outcome.written, (*outcome.left_behind, *told), code, problem)
 
 
 def _remembered(report: Report, settings: Settings, log: RunLog) -> Report:

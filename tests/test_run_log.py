@@ -3,19 +3,22 @@
 import base64
 import json
 import os
+import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from checker.checking import check
+from checker.output import OutputError
 from checker.password import AccountCredential
 from checker.run_log import RunLog, open_sink
 from checker.running import deliver
 from checker.secrets import Secret
 from checker.settings import Settings, SettingsError
-from lab.organisation import start
+from lab.organisation import RunningLab, start
 
 SETTINGS = Settings(server=("ex01.contoso.test",), user="CONTOSO\\audit", mailbox="user1@contoso.test")
 CANARY = 'C4nary "Passw0rd\\ü'
@@ -26,30 +29,39 @@ def entries(file: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in file.read_text(encoding="ascii").splitlines()]
 
 
+def checked(lab: RunningLab, config: Path, **more: object) -> int:
+    """One audit of a lab as an administrator would have it made."""
+    options = {
+        "server": list(lab.server_names[:2]),
+        "user": lab.user,
+        "auth": "basic",
+        "scheme": "https",
+        "port": lab.powershell_https_port,
+        "ca-file": str(lab.ca_file),
+        "nameserver": lab.nameserver,
+        "resolve": list(lab.resolve),
+        "now": lab.now.isoformat(),
+        "only": ["organisation"],
+        "output": str(config.parent / "report.json"),
+        **more,
+    }
+    return check(options, config)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[RunningLab]:
+    with start("healthy") as running:
+        yield running
+
+
 def test_a_run_is_told_from_its_beginning_to_its_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, lab: RunningLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, log = tmp_path / "contoso.toml", tmp_path / "log.jsonl"
-    with start("healthy") as lab:
-        options = {
-            "server": list(lab.server_names[:2]),
-            "user": lab.user,
-            "auth": "basic",
-            "scheme": "https",
-            "port": lab.powershell_https_port,
-            "ca-file": str(lab.ca_file),
-            "nameserver": lab.nameserver,
-            "resolve": list(lab.resolve),
-            "now": lab.now.isoformat(),
-            "only": ["organisation"],
-            "output": str(tmp_path / "report.json"),
-            "history": str(tmp_path / "runs.db"),
-        }
-        config.write_text('log = "log.jsonl"\nunattended = true\n', encoding="utf-8")
-        monkeypatch.setenv("MAPIREADY_PASSWORD", lab.password)
-        codes = [check(options, config), check(options, config)]
-        password = lab.password
-    assert codes == [0, 0]
+    config.write_text('log = "log.jsonl"\nunattended = true\n', encoding="utf-8")
+    monkeypatch.setenv("MAPIREADY_PASSWORD", lab.password)
+    history = str(tmp_path / "runs.db")
+    assert [checked(lab, config, history=history), checked(lab, config, history=history)] == [0, 0]
     told = entries(log)
     events = [entry["event"] for entry in told]
     half = len(events) // 2
@@ -63,8 +75,52 @@ def test_a_run_is_told_from_its_beginning_to_its_end(
     assert report["findings"]["failed_blockers"] == 0
     assert told[-1]["exit_code"] == 0
     assert all(isinstance(entry["at"], str) and "organisation" not in entry for entry in told)
-    assert password not in log.read_text(encoding="ascii")
+    assert lab.password not in log.read_text(encoding="ascii")
     assert os.name != "posix" or log.stat().st_mode & 0o077 == 0
+
+
+def test_neither_a_history_nor_a_mail_server_that_is_down_costs_the_report(
+    tmp_path: Path, lab: RunningLab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MAPIREADY_PASSWORD", lab.password)
+    config = tmp_path / "contoso.toml"
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and nobody listens
+        port = nobody.getsockname()[1]
+        config.write_text(
+            f"log = 'log'\nhistory = 'postgresql://u:c4nary@127.0.0.1:{port}/mapiready'\n"
+            f"[mail]\nfrom = 'a@contoso.test'\nto = ['b@contoso.test']\n"
+            f"[mail.smtp]\nhost = '127.0.0.1'\nport = {port}\nsecurity = 'none'\n",
+            encoding="utf-8",
+        )
+        assert checked(lab, config) == 0
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["readiness"] == "partial"
+    told = {str(entry["event"]): entry for entry in entries(tmp_path / "log")}
+    assert (told["history"]["kept"], told["mail"]["failed"], told["run_ended"]["exit_code"]) == (False, True, 0)
+    said = capfd.readouterr().err
+    assert "No mail was sent" in said
+    assert "c4nary" not in said + (tmp_path / "log").read_text("ascii") + (tmp_path / "report.json").read_text("utf-8")
+
+
+def test_a_report_that_cannot_be_written_is_told_after_the_rest_is_done(
+    tmp_path: Path, lab: RunningLab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MAPIREADY_PASSWORD", lab.password)
+    config, output = tmp_path / "contoso.toml", tmp_path / "reports"
+    config.write_text(
+        "log = 'log'\nhistory = 'runs.db'\n[mail]\nwhen = 'failure'\nfrom = 'a@contoso.test'\nto = 'b@contoso.test'\n"
+        "[mail.smtp]\nhost = '127.0.0.1'\n",
+        encoding="utf-8",
+    )
+    (output / "mapiready-report.json").mkdir(parents=True)  # a folder where a file is to be
+    with pytest.raises(OutputError, match="could not be written"):
+        checked(lab, config, output=str(output), format=["json", "html"])
+    told = [str(entry["event"]) for entry in entries(tmp_path / "log")]
+    assert [event for event in told if event != "step_done"] == [
+        *("run_started", "history", "report", "error", "mail", "run_ended"),
+    ]
+    assert entries(tmp_path / "log")[-1]["exit_code"] == 4
+    assert capfd.readouterr().out.startswith("NO BLOCKER FOUND")  # in place of the files
 
 
 def test_no_form_of_a_secret_is_ever_written() -> None:
