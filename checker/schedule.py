@@ -39,6 +39,8 @@ __all__ = [
     "job_of_config",
     "make_folders",
     "parse_at",
+    "parse_every",
+    "parse_scheduler",
     "schedule_text",
     "systemd_service",
     "systemd_timer",
@@ -94,6 +96,35 @@ def parse_at(text: str) -> time:
         return time(int(hour), int(minute))
     except ValueError:
         raise ScheduleError(f"--at must be a time of day such as 06:00; {text!r} is not.") from None
+
+
+def parse_scheduler(text: str | None) -> Scheduler:
+    """ "systemd", "task-scheduler", "cron"; None is the scheduler of this platform.
+
+    Raises:
+        ScheduleError: it is none of them.
+    """
+    if text is None:
+        if sys.platform == "win32":
+            return Scheduler.TASK_SCHEDULER
+        return Scheduler.SYSTEMD if sys.platform == "linux" else Scheduler.CRON
+    try:
+        return Scheduler(text.strip().casefold())
+    except ValueError:
+        there_are = ", ".join(scheduler.value for scheduler in Scheduler)
+        raise ScheduleError(f"--for must be one of {there_are}; {text!r} is not.") from None
+
+
+def parse_every(text: str) -> Every:
+    """ "hour", "day", "week".
+
+    Raises:
+        ScheduleError: it is none of them.
+    """
+    try:
+        return Every(text.strip().casefold())
+    except ValueError:
+        raise ScheduleError(f"--every must be one of hour, day, week; {text!r} is not.") from None
 
 
 def job_of(config: Path, *, every: Every, at: time, writable: Sequence[Path], seconds: float, tickets: bool) -> Job:
@@ -174,10 +205,10 @@ def make_folders(job: Job) -> None:
 
 
 def write_schedule(
-    config: Path, scheduler: Scheduler | None, every: Every, at: time, output: Path | None
+    config: Path, scheduler: Scheduler, every: Every, at: time, output: Path | None
 ) -> tuple[str, tuple[Path, ...]]:
-    """The entry for a configuration file; without a scheduler, that of this platform. Gives what is to be printed and
-    the files written: with a folder for them the files, else all is printed, under the names of the files.
+    """The entry for a configuration file. Gives what is to be printed and the files written: with a folder for them the
+    files, else all is printed, under the names of the files.
 
     Raises:
         UserError: the configuration or a path cannot be used.
@@ -185,7 +216,6 @@ def write_schedule(
     """
     from checker.output import write_atomically
 
-    scheduler = scheduler or _usual_scheduler()
     job = job_of_config(config, every, at)
     files = schedule_text(job, scheduler)
     if scheduler is Scheduler.SYSTEMD:
@@ -201,13 +231,6 @@ def write_schedule(
     for name, text in files.items():
         write_atomically(output / name, text)
     return "", tuple(output / name for name in files)
-
-
-def _usual_scheduler() -> Scheduler:
-    """The scheduler of this platform."""
-    if sys.platform == "win32":
-        return Scheduler.TASK_SCHEDULER
-    return Scheduler.SYSTEMD if sys.platform == "linux" else Scheduler.CRON
 
 
 def _this_program() -> tuple[str, ...]:

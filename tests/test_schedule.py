@@ -24,6 +24,8 @@ from checker.schedule import (
     job_of,
     job_of_config,
     parse_at,
+    parse_every,
+    parse_scheduler,
     schedule_text,
     systemd_service,
     systemd_timer,
@@ -138,6 +140,16 @@ def test_what_no_scheduler_can_express_is_refused(scheduler: Scheduler, folder: 
 def test_a_time_of_day_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ScheduleError, match="--at"):
         parse_at(text)
+
+
+def test_words_of_the_options_are_told_apart() -> None:
+    assert parse_every("week") is Every.WEEK
+    assert parse_scheduler("Cron") is Scheduler.CRON
+    assert parse_scheduler(None) in Scheduler
+    with pytest.raises(ScheduleError, match="--every"):
+        parse_every("month")
+    with pytest.raises(ScheduleError, match="--for"):
+        parse_scheduler("launchd")
 
 
 def test_the_job_runs_this_configuration_with_absolute_paths(tmp_path: Path) -> None:
