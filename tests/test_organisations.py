@@ -152,6 +152,16 @@ def test_one_that_is_picked_is_audited_as_if_it_were_alone(
         check({}, config, ["northwind"])
 
 
+def test_a_monitoring_plugin_has_its_line_on_standard_output_wherever_reports_go(
+    tmp_path: Path, healthy: RunningLab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    common = toml({"only": ["organisation"], "output": str(tmp_path / "reports")})
+    config = written(tmp_path, common, table("contoso", healthy), table("fabrikam", healthy))
+    monkeypatch.setenv("MAPIREADY_PASSWORD__CONTOSO", healthy.password)
+    assert check({"format": ["nagios"]}, config, ["contoso"], nagios=True) == 0
+    assert capfd.readouterr().out.startswith("MAPIREADY OK")
+
+
 def test_some_that_are_picked_leave_the_others_out_of_the_verdict(
     tmp_path: Path, healthy: RunningLab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
