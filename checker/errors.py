@@ -7,6 +7,9 @@
       │    ├─ TrustError            --ca-file                                 (checker.network.trust)
       │    ├─ LabError              a scenario or fault of the lab            (checker.demo)
       │    ├─ ComparisonError       reports of different organisations        (checker.comparing)
+      │    ├─ HistoryLocationError  --history, or an extra that is missing    (checker.history.location)
+      │    ├─ RunNotFoundError      a run, check or subject of the history    (checker.history.store)
+      │    ├─ AgeError              --older-than                              (checker.history.showing)
       │    ├─ ExportsError          exports that cannot be judged             (checker.exports)
       │    ├─ JudgingError          files that cannot be judged, or together  (checker.judging)
       │    ├─ ArchiveError          a zip that is damaged or hostile          (checker.snapshot.archive)
@@ -15,6 +18,7 @@
       │    ├─ PlanError             a plan, its folder, its checklist.toml    (checker.plan.state)
       │    ├─ ViewsError            reports that are no views of one thing    (checker.views)
       │    └─ ReportFileError       a report file that cannot be read         (reports.json_report)
+      ├─ HistoryError               the database of the history fails         (checker.history.database): exit code 4
       ├─ DeclarationError           a check or fact that is declared wrongly  (checker.declare): exit code 4
       └─ OutputError                a report that could not be written        (checker.output): exit code 4
 

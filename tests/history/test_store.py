@@ -202,3 +202,18 @@ def test_a_damaged_report_costs_the_comparison_alone(place: str) -> None:
         assert len(history.list()) == 2
         with pytest.raises(HistoryError, match="cannot be read"):
             history.load(run_id(run_of(1)))
+
+
+def test_lists_and_trends_touch_no_report(place: str) -> None:
+    from sqlalchemy import text
+
+    from checker.history.database import Lock, open_database
+
+    location = parse_location(place)
+    with open_history(location) as history:
+        history.keep(run_of(1, Status.FAIL))
+    with open_database(location) as database, database.transaction(Lock.WRITE) as connection:
+        connection.execute(text("DROP TABLE reports"))
+    with open_history(location) as history:
+        assert len(history.list()) == 1
+        assert history.trend(CHALLENGE).rows[0].counts[Status.FAIL] == 1

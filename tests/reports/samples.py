@@ -8,16 +8,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from checker.answers import Reason
+from checker.comparing import compare
 from checker.results import (
     Advice,
     Category,
+    Change,
     Cmdlet,
     Counts,
     Finding,
     FindingRef,
+    PastRun,
     Readiness,
     Report,
+    RunHistory,
     Severity,
+    SinceLastRun,
     Stage,
     Status,
     Step,
@@ -333,6 +338,53 @@ def rich_report() -> Report:
         not_proven=("signin-mapi", "protocol-connect"),
         notes=("1 PowerShell shell on EX02 could not be closed; Exchange closes it after 15 minutes.",),
     )
+
+
+def past_run(day: int, **counts: int) -> PastRun:
+    """A run of that day of November."""
+    numbers = dict.fromkeys(("failed_blockers", "failed_warnings", "failed_advice", "unanswered", "passed"), 0) | counts
+    failed = bool(numbers["failed_blockers"])
+    return PastRun(
+        run=f"{day:016x}",
+        started=datetime(2026, 11, day, 6, 0, tzinfo=UTC),
+        readiness=Readiness.NOT_READY if failed else Readiness.READY,
+        headline="NOT READY" if failed else "READY",
+        tool_version="0.1.0",
+        **numbers,
+    )
+
+
+def with_history(now: Report, before: Report, runs: Iterable[PastRun] = ()) -> Report:
+    """The report as the history would have told it, after `before`."""
+    compared = compare(before, now)
+    counts = before.counts
+    last = replace(
+        past_run(20),
+        readiness=before.readiness,
+        headline=before.headline,
+        failed_blockers=counts.failed_blockers,
+        failed_warnings=counts.failed_warnings,
+        failed_advice=counts.failed_advice,
+        unanswered=counts.unknown + counts.error,
+        passed=counts.passed,
+    )
+    since = SinceLastRun(
+        last=last,
+        headline=compared.headline,
+        readiness=compared.readiness,
+        notes=compared.notes,
+        differences=compared.differences,
+        unchanged=compared.counts[Change.UNCHANGED],
+    )
+    earlier = (*runs, last)
+    return replace(now, history=RunHistory("00c0ffee00c0ffee", len(earlier), earlier, since))
+
+
+def history_report() -> Report:
+    """The rich one, after a week of ups and downs."""
+    runs = [past_run(14 + day, failed_blockers=day % 3, failed_warnings=day % 4) for day in range(6)]
+    runs[2] = replace(runs[2], readiness=Readiness.INCONCLUSIVE, headline="INCONCLUSIVE")
+    return with_history(rich_report(), healthy_report(), runs)
 
 
 def healthy_report() -> Report:

@@ -14,7 +14,14 @@ from reports import FORMATS, RenderOptions
 from reports.text import visible
 from reports.view import subject_text
 from tests.reports.reading import NAGIOS, ROWS, Row, row, words
-from tests.reports.samples import empty_report, healthy_report, hostile_report, large_report, rich_report
+from tests.reports.samples import (
+    empty_report,
+    healthy_report,
+    history_report,
+    hostile_report,
+    large_report,
+    rich_report,
+)
 from tests.reports.test_html import Page
 
 REPORTS = {
@@ -23,6 +30,7 @@ REPORTS = {
     "empty": empty_report(),
     "hostile": hostile_report(),
     "large": large_report(1_500),
+    "history": history_report(),
 }
 # As much of a text as every format shows of it.
 SHOWN = 150
