@@ -15,7 +15,7 @@ from reports.view import READINESS_TONE, Group, Kind, Layout, Section, count_wor
 
 __all__ = ["MailBody", "brief", "render", "render_test"]
 
-_MOST_FINDINGS = 40
+_MOST_FINDINGS = 25
 _MOST_SENTENCES = 8
 _MOST_DIFFERENCES = 12
 _MOST_VALUES = 4

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,24 @@ _SENTENCES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What passed the adapters of one sending, which exchangelib puts into texts, or forgets to close."""
+
+    adapters: list[Any]
+    responses: list[Any]
+    errors: list[Exception]
+
+    def close(self) -> None:
+        """Closes every connection now; urllib3 would wait for the garbage collector."""
+        for response in self.responses:
+            response.close()
+        for adapter in self.adapters:
+            pools = adapter.poolmanager.pools
+            for key in pools.keys():  # noqa: SIM118 - it is no dict, and cannot be iterated
+                pools[key].close()
+
+
 def send_by_ews(
     mail: Mail, settings: EwsSettings, password: Secret, context: ssl.SSLContext, deadline: Deadline
 ) -> tuple[str, ...]:
@@ -49,8 +68,9 @@ def send_by_ews(
     except ImportError:
         raise MailError("EWS needs an extra: install mapiready[ews] (pipx inject mapiready exchangelib).") from None
     url = urlsplit(settings.endpoint)
+    seen = _Seen([], [], [])
     with _ONE_AT_A_TIME:
-        exchangelib.BaseProtocol.HTTP_ADAPTER_CLS = _adapter(context)
+        exchangelib.BaseProtocol.HTTP_ADAPTER_CLS = _adapter(context, seen)
         exchangelib.BaseProtocol.TIMEOUT = deadline.remaining
         try:
             _send(exchangelib, mail, settings, password)
@@ -59,8 +79,13 @@ def send_by_ews(
             known = type(error).__module__.split(".")[0] in {"exchangelib", "requests", "urllib3", "spnego"}
             if not known and not isinstance(error, OSError):
                 raise
+            if any(response.status_code == 413 for response in seen.responses):
+                raise _too_large(url.hostname or "", "413") from None
+            if seen.errors:
+                raise connection_problem(seen.errors[-1], url.hostname or "", url.port or 443) from None
             raise _problem(error, settings, url.hostname or "", url.port or 443) from None
         finally:
+            seen.close()  # before the pools are forgotten
             exchangelib.close_connections()
     return ()
 
@@ -85,7 +110,8 @@ def _send(exchangelib: Any, mail: Mail, settings: EwsSettings, password: Secret)
     exchangelib.Message(account=account, mime_content=mime(mail).as_bytes()).send(save_copy=False)
 
 
-def _adapter(context: ssl.SSLContext) -> type:
+def _adapter(context: ssl.SSLContext, seen: _Seen) -> type:
+    import requests
     import requests.adapters
 
     class Adapter(requests.adapters.HTTPAdapter):
@@ -93,9 +119,20 @@ def _adapter(context: ssl.SSLContext) -> type:
 
         def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
             super().init_poolmanager(*arguments, ssl_context=context, **named)
+            seen.adapters.append(self)
 
         def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002 - requests' signature
             conn.cert_reqs = "CERT_REQUIRED"
+
+        def send(self, *arguments: Any, **named: Any) -> requests.Response:
+            """Notes what comes of it."""
+            try:
+                response = super().send(*arguments, **named)
+            except Exception as error:
+                seen.errors.append(error)
+                raise
+            seen.responses.append(response)
+            return response
 
     return Adapter
 
@@ -108,7 +145,7 @@ def _problem(error: Exception, settings: EwsSettings, host: str, port: int) -> M
             f"{known.format(user=settings.user, sender=settings.sender, host=host)} ({name}).", detail=name
         )
     if name in ("ErrorMessageSizeExceeded", "ErrorRequestSizeExceeded"):
-        return MailError(f"{host} takes no mail of this size ({name}). Attach fewer formats.", too_large=True)
+        return _too_large(host, name)
     if name == "UnauthorizedError":
         return MailError(
             f"{host} refused the sign-in of {settings.user} to EWS. Check user, password and auth, and which methods"
@@ -123,3 +160,7 @@ def _problem(error: Exception, settings: EwsSettings, host: str, port: int) -> M
             detail=name,
         )
     return connection_problem(error, host, port)
+
+
+def _too_large(host: str, code: str) -> MailError:
+    return MailError(f"{host} takes no mail of this size ({code}). Attach fewer formats.", too_large=True)

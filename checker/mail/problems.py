@@ -89,7 +89,7 @@ def _tls(where: str, reason: str | None) -> str:
         return f"{where} offers nothing newer than TLS 1.1. Enable TLS 1.2 on the server."
     if reason in _NO_TLS:
         return f"{where} does not speak TLS from the first byte. Take security = starttls, or another port."
-    return f"TLS with {where} failed. Check what the server offers: TLS 1.2 or newer is needed."
+    return f"{where} broke off the TLS handshake. Check that it offers TLS 1.2 or newer, and has a certificate."
 
 
 # --- SMTP -------------------------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def oauth_smtp_problem(failed: MailError, claims: Claims, *, client: str, sender
     elif claims.roles is not None and "SMTP.SendAsApp" not in claims.roles:
         sentence = (
             f"The token of application {client} has no SMTP.SendAsApp. Grant that permission of Office 365 Exchange"
-            " Online with admin consent, or the role Application SMTP.SendAsApp for this mailbox (RBAC for Applications)"
+            " Online with admin consent, or its role for this mailbox (RBAC for Applications)"
         )
     else:
         sentence = (
@@ -268,6 +268,8 @@ def graph_problem(
         return MailError(f"{host} takes no mail of this size {shown}. Attach fewer formats.", too_large=True)
     if code == "ErrorSendAsDenied":
         sentence = f"Application {client} may not send as that address. Take {sender} as from, or give it Send As"
+    elif code in _NO_MAILBOX or status == 404:
+        sentence = f"{sender} is no mailbox of Exchange Online. Check sender; a mailbox on premises takes [mail.smtp]"
     elif status == 401:
         sentence = f"{host} does not take the token. Check endpoint: it must be of the cloud that the tenant is in"
     elif status == 403:
@@ -275,7 +277,7 @@ def graph_problem(
         if missing:
             sentence = (
                 f"The token of application {client} has no {' and no '.join(missing)}. Grant that application"
-                " permission of Microsoft Graph with admin consent, or its role for this mailbox (RBAC for Applications)"
+                " permission of Graph with admin consent, or its role for this mailbox (RBAC for Applications)"
             )
         else:
             sentence = (
@@ -283,8 +285,6 @@ def graph_problem(
                 " consent, and that the mailbox is in the scope of the application (RBAC for Applications, or an"
                 " application access policy)"
             )
-    elif code in _NO_MAILBOX or status == 404:
-        sentence = f"{sender} is no mailbox of Exchange Online. Check sender; a mailbox on premises takes [mail.smtp]"
     elif code == "ErrorInvalidRecipients":
         sentence = "Exchange Online does not know a recipient. Check to and cc"
     elif code in _LIMITS:

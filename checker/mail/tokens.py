@@ -125,12 +125,14 @@ class _Http:
         self,
         url: str,
         params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | str | None = None,
+        data: Mapping[str, str | bytes] | str | None = None,
         headers: Mapping[str, str] | None = None,
         **_others: object,
     ) -> httpx.Response:
         if isinstance(data, Mapping):
-            return self._kept(self._client.post(url, params=params, data=dict(data), headers=headers))
+            # An assertion comes as bytes, which httpx would write as Python does.
+            form = {name: value.decode("ascii") if isinstance(value, bytes) else value for name, value in data.items()}
+            return self._kept(self._client.post(url, params=params, data=form, headers=headers))
         return self._kept(self._client.post(url, params=params, content=data, headers=headers))
 
     def get(
