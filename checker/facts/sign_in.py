@@ -143,7 +143,8 @@ def says_exchange(answer: HttpAnswer) -> bool:
 
 def let_in(answer: SignedAnswer | NotCollected) -> bool:
     """Whether the account was signed in: the credential was sent, and what followed is neither a refusal nor a page of
-    something in between (a login page, a redirect, a block page). What Exchange then says is another question."""
+    something in between (a login page, a redirect, a block page, its own "not found"). What Exchange then says is
+    another question."""
     if not isinstance(answer, SignedAnswer) or not answer.completed:
         return False
     last = answer.answer
@@ -153,7 +154,10 @@ def let_in(answer: SignedAnswer | NotCollected) -> bool:
         return True
     if 300 <= last.status < 400 or party_of(last) in (Party.LOGIN_PAGE, Party.BLOCK_PAGE):
         return False
-    return last.status != 403 or says_exchange(last)
+    if says_exchange(last) or last.status == 200:
+        return True
+    # A gateway's own failure (5xx) tells at least that the steps before it went through to the server.
+    return last.status >= 500 and answer.scheme in (SignInScheme.NEGOTIATE, SignInScheme.NTLM)
 
 
 def refused(answer: SignedAnswer | NotCollected) -> bool:
@@ -167,13 +171,13 @@ def refused(answer: SignedAnswer | NotCollected) -> bool:
 
 
 def proof_after(proof: AccountProof, answers: Iterable[SignedAnswer | NotCollected]) -> AccountProof:
-    """What is known of the credential when these have come. Who was let in by a name has a good one; who was only
-    refused there may have a bad one, or a bad way."""
+    """What is known of the credential when these have come. Who was let in by a name, as Exchange's own answer shows,
+    has a good one; who was only refused there may have a bad one, or a bad way."""
     if proof.is_good or proof.proof is Proof.REJECTED:
         return proof
     known = list(answers)
     for answer in known:
-        if isinstance(answer, SignedAnswer) and let_in(answer):
+        if isinstance(answer, SignedAnswer) and let_in(answer) and _by_exchange(answer):
             return AccountProof(Proof.NAME, answer.target.host, proof.attempts, None)
     for answer in known:
         if proof.proof is Proof.UNPROVEN and isinstance(answer, SignedAnswer) and refused(answer):
@@ -184,6 +188,11 @@ def proof_after(proof: AccountProof, answers: Iterable[SignedAnswer | NotCollect
             )
             return AccountProof(Proof.DOUBTFUL, host, proof.attempts, because)
     return proof
+
+
+def _by_exchange(answer: SignedAnswer) -> bool:
+    """Whether what followed is of Exchange, and so nothing that a portal answers to any password."""
+    return isinstance(answer.answer, HttpAnswer) and says_exchange(answer.answer)
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------

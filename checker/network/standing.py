@@ -21,19 +21,21 @@ _BEFORE_SIGN_IN = frozenset({401, 403, 407, 408, 429})
 _SIGNS_OF_EXCHANGE = frozenset({"x-feserver", "x-calculatedbetarget", "x-responsecode"})
 
 
-def lets_in(status: int, headers: Iterable[tuple[str, str]]) -> bool:
+def lets_in(status: int, headers: Iterable[tuple[str, str]], *, straight: bool) -> bool:
     """Whether the head of an answer to a credential shows that it is good.
 
     What may come from something in between that never asked who is there (403, 5xx) does so only with a header that
-    Exchange alone has. A 401 does so where Exchange says that it was the back end that gave it: the front end asks it
-    only for somebody whom it has let in.
+    Exchange alone has. By a name, where a portal answers whoever shows anything, redirects, pages and what is not found
+    are no proof either.
     """
-    headers = tuple(headers)
     if status == 401:
-        return any(name == "x-failurecontext" and value.casefold().startswith("backend;") for name, value in headers)
-    if status < 500 and status not in _BEFORE_SIGN_IN:
+        return False
+    shown_by = dict(headers)
+    if not _SIGNS_OF_EXCHANGE.isdisjoint(shown_by):
         return True
-    return any(name in _SIGNS_OF_EXCHANGE for name, _ in headers)
+    if status >= 500 or status in _BEFORE_SIGN_IN:
+        return False
+    return straight or (status == 200 and "html" not in shown_by.get("content-type", "").casefold())
 
 
 class Standing:
@@ -95,7 +97,7 @@ class Standing:
         if not answer.completed or status is None:
             return
         by = shown(answer.target)
-        if lets_in(status, headers):
+        if lets_in(status, headers, straight=straight):
             self.good(Proof.SERVER if straight else Proof.NAME, by)
         elif status == 401:
             whole = answer.connections == 1 or answer.scheme in (SignInScheme.BASIC, SignInScheme.BEARER)

@@ -151,6 +151,13 @@ def test_what_is_known_of_the_credential_afterwards() -> None:
     assert found(sign_in(Account(GOOD, dict(both)))).items[0].proof is GOOD
 
 
+def test_a_page_that_is_not_of_exchange_proves_no_credential() -> None:
+    portal = signed(answer(200, b"Welcome"), scheme=SignInScheme.BASIC)
+    assert let_in(portal)
+    assert proof_after(UNPROVEN, [portal]) is UNPROVEN
+    assert proof_after(UNPROVEN, [portal, signed()]).proof is Proof.NAME
+
+
 def test_proof_after_is_no_better_than_what_was_seen() -> None:
     assert proof_after(UNPROVEN, [UNTRUSTED]) is UNPROVEN
     assert proof_after(UNPROVEN, [signed(nginx(403))]) is UNPROVEN
@@ -205,6 +212,10 @@ def test_rpc() -> None:
         (signed(refusal(), completed=False), False, False),
         (signed(ok(), completed=False), False, False),  # nobody asked who is there
         (signed(nginx(403)), False, False),
+        (signed(nginx(404)), False, False),
+        (signed(answer(204)), False, False),
+        (signed(answer(404, headers=[("x-feserver", "EX01")])), True, False),
+        (signed(answer(503), scheme=SignInScheme.BASIC), False, False),  # a gateway that nobody got through
         (signed(answer(407)), False, False),
         (signed(answer(302, headers=[("location", "/elsewhere")])), False, False),
         (signed(answer(200, b'<input type="password">')), False, False),

@@ -416,3 +416,75 @@ def test_what_is_looked_for_is_found(tmp_path: Path) -> None:
         archive.writestr("other", "nothing")
     assert secrets_in(tmp_path / "some.zip") == ["one"]
     assert holds(["Authorization: NTLM TlRMTVNTUAADAAAA"], SECRETS)
+
+
+# --- what does not prove a password -----------------------------------------------------------------------------------
+
+PAGES = {
+    "a redirect": (302, "text/html", b""),
+    "a login page": (200, "text/html; charset=utf-8", b"<form><input type=password name=p></form>"),
+    "not found": (404, "text/html", b"<html>not here</html>"),
+    "bad request": (400, "text/html", b"<html>header too long</html>"),
+    "nothing": (204, "", b""),
+    "out of order": (503, "text/html", b"<html>later</html>"),
+}
+
+
+@contextmanager
+def portal(lab: RunningLab, folder: Path, host: str, page: tuple[int, str, bytes]) -> Iterator[list[str]]:
+    """A proxy at a name, with a page of its own for everybody who shows Basic, whatever the password is. Gives what
+    --resolve says of it."""
+    status, kind, body = page
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("do_"):
+                return self.answer
+            raise AttributeError(name)
+
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            shown = self.headers.get("Authorization", "").startswith("Basic")
+            self.send_response(status if shown else 401)
+            self.send_header("Location", "https://sso.contoso.test/") if status == 302 and shown else None
+            self.send_header("WWW-Authenticate", 'Basic realm="portal"')
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body) if shown else 0))
+            self.end_headers()
+            self.wfile.write(body if shown else b"")
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    pem = folder / "portal.pem"
+    pem.touch(mode=0o600)
+    pem.write_bytes(lab.identities["main"].chain_pem + lab.identities["main"].key_pem)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem)
+    server = _Server(Handler, tls)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        others = [entry for entry in lab.resolve if not entry.startswith(f"{host}:443:")]
+        yield [*others, f"{host}:443:127.0.0.1:{server.server_address[1]}"]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("host", [MAIL, AUTODISCOVER])
+@pytest.mark.parametrize("stage", ["prepare", "verify"])
+def test_a_page_of_something_in_between_proves_no_password(page: str, host: str, stage: str, tmp_path: Path) -> None:
+    other = MAIL if host == AUTODISCOVER else AUTODISCOVER
+    with running(vantage=Vantage.OUTSIDE) as lab, portal(lab, tmp_path, host, PAGES[page]) as resolve:
+        alone = audited(lab, probe_settings(lab, name=[host], stage=stage, resolve=resolve), WRONG)
+        assert password_looked_at(lab) == []
+        report = audited(lab, probe_settings(lab, name=[host, other], stage=stage, resolve=resolve), WRONG)
+        assert len(password_looked_at(lab)) <= 1, password_looked_at(lab)
+    for finding in (*alone.findings, *report.findings):
+        if finding.check == "signin-mapi":
+            assert finding.status in (Status.UNKNOWN, Status.NOT_RUN), finding
