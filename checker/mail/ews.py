@@ -41,18 +41,14 @@ _SENTENCES = {
 class _Seen:
     """What passed the adapters of one sending, which exchangelib puts into texts, or forgets to close."""
 
-    adapters: list[Any]
+    pools: list[Any]
     responses: list[Any]
     errors: list[Exception]
 
     def close(self) -> None:
         """Closes every connection now; urllib3 would wait for the garbage collector."""
-        for response in self.responses:
-            response.close()
-        for adapter in self.adapters:
-            pools = adapter.poolmanager.pools
-            for key in pools.keys():  # noqa: SIM118 - it is no dict, and cannot be iterated
-                pools[key].close()
+        for opened in (*self.responses, *self.pools):
+            opened.close()
 
 
 def send_by_ews(
@@ -85,8 +81,8 @@ def send_by_ews(
                 raise connection_problem(seen.errors[-1], url.hostname or "", url.port or 443) from None
             raise _problem(error, settings, url.hostname or "", url.port or 443) from None
         finally:
-            seen.close()  # before the pools are forgotten
             exchangelib.close_connections()
+            seen.close()
     return ()
 
 
@@ -119,10 +115,10 @@ def _adapter(context: ssl.SSLContext, seen: _Seen) -> type:
 
         def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
             super().init_poolmanager(*arguments, ssl_context=context, **named)
-            seen.adapters.append(self)
 
         def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002 - requests' signature
             conn.cert_reqs = "CERT_REQUIRED"
+            seen.pools.append(conn)
 
         def send(self, *arguments: Any, **named: Any) -> requests.Response:
             """Notes what comes of it."""
