@@ -3,8 +3,8 @@
     MapireadyError
       ├─ UserError                  the user can mend it: exit code 2
       │    ├─ SettingsError         an option or a key of the file            (checker.settings)
-      │    ├─ AlreadyRunningError    another run of the same file             (checker.locking)
-      │    ├─ ScheduleError          what a scheduler cannot be told          (checker.schedule)
+      │    ├─ AlreadyRunningError   another run of the same file             (checker.locking)
+      │    ├─ ScheduleError         what a scheduler cannot be told          (checker.schedule)
       │    ├─ SelectionError        --only, --skip, an id                     (checker.runner)
       │    ├─ TrustError            --ca-file                                 (checker.network.trust)
       │    ├─ LabError              a scenario or fault of the lab            (checker.demo)
