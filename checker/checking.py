@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from checker.summary import OrganisationRun, Summary
     from reports import RenderOptions
 
-__all__ = ["audit_one", "check"]
+__all__ = ["audit_one", "check", "gather"]
 
 
 def check(
@@ -103,6 +103,37 @@ def audit_one(settings: Settings, *, nagios: bool = False) -> int:
             code = nagios_state(ended.report)
         log.close(code)
         return code
+
+
+def gather(settings: Settings, keep: Path) -> int:
+    """Gathers what any check could ask into the snapshot `keep`, and gives the exit code.
+
+    Raises:
+        UserError: an option or a secret that cannot be used.
+        OutputError: the snapshot could not be written.
+    """
+    from checker.audit import gather_organisation
+    from checker.password import find_account_credential, find_password
+    from checker.progress import progress_on_terminal
+
+    password = (
+        None
+        if settings.user is None
+        else find_password(settings.user, settings.password_file, unattended=settings.unattended)
+    )
+    credential = find_account_credential(settings)
+    try:
+        with progress_on_terminal(sys.stderr.isatty() and not settings.quiet) as progress:
+            done = gather_organisation(settings, password, progress, keep, credential)
+    except KeyboardInterrupt:
+        _say("Interrupted before there was anything to keep.")
+        return ExitCode.INCONCLUSIVE
+    stopped = done.gathered.stopped
+    for sentence in (*done.notes, *((stopped.sentence,) if stopped else ())):
+        _say(sentence)
+    if not settings.quiet:
+        _say_written((done.written,))
+    return ExitCode.INCONCLUSIVE if stopped or not done.gathered.servers else ExitCode.OK
 
 
 def _close(log: RunLog, code: ExitCode, sentence: str) -> None:
