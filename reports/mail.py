@@ -69,7 +69,16 @@ class _Entry:
     about: str
     summary: str
     values: tuple[tuple[str, str], ...]
-    steps: tuple[tuple[str, str, bool], ...]  # who or where, what, whether it is a command
+    steps: tuple[_Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What to do: who or where, and a text or the words of a command."""
+
+    who: str
+    text: str
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +219,18 @@ def _joined(values: tuple[str, ...]) -> str:
     return f"{text} and {len(values) - _MOST_VALUES} more" if len(values) > _MOST_VALUES else text
 
 
-def _steps(steps: tuple[Step, ...]) -> Iterator[tuple[str, str, bool]]:
+def _steps(steps: tuple[Step, ...]) -> Iterator[_Step]:
     for step in steps[:_MOST_STEPS]:
         if isinstance(step, Advice):
-            yield _short(step.who), visible(step.text, limit=_COMMAND), False
+            yield _Step(_short(step.who), visible(step.text, limit=_COMMAND))
             continue
-        command = " ".join(powershell_words(step))
-        # A command that is cut would be another one.
-        shown = command if len(command) <= _COMMAND else f"# {step.name}: too long for a mail, the report has it"
-        yield _short(step.where), shown, True
+        words = tuple(powershell_words(step))
+        if sum(map(len, words)) > _COMMAND:
+            # A command that is cut would be another one.
+            words = (f"# {step.name}: too long for a mail, the report has it",)
+        yield _Step(_short(step.where), " ".join(words), words)
     if len(steps) > _MOST_STEPS:
-        yield "", f"{number_of(len(steps) - _MOST_STEPS, 'more step')} in the report", False
+        yield _Step("", f"{number_of(len(steps) - _MOST_STEPS, 'more step')} in the report")
 
 
 def _sentence(group: Group) -> _Entry:
@@ -295,7 +305,7 @@ def _entry_lines(entry: _Entry) -> Iterator[str]:
     yield f"* {entry.check}: {entry.about}"
     yield f"    {entry.summary}"
     yield from (f"    {name}: {value}" for name, value in entry.values)
-    yield from (f"    do ({who}): {what}" if who else f"    {what}" for who, what, _ in entry.steps)
+    yield from (f"    do ({step.who}): {step.text}" if step.who else f"    {step.text}" for step in entry.steps)
 
 
 def _paragraphs(texts: Iterable[str]) -> Iterator[str]:

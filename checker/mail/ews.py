@@ -5,6 +5,7 @@ Exchange Online has switched EWS off for applications; `checker.mail.settings` s
 
 from __future__ import annotations
 
+import logging
 import ssl
 import threading
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ def send_by_ews(
         import exchangelib
     except ImportError:
         raise MailError("EWS needs an extra: install mapiready[ews] (pipx inject mapiready exchangelib).") from None
+    # What it warns of is told by its exceptions; without a handler Python would print it.
+    logging.getLogger("exchangelib").addHandler(logging.NullHandler())
     url = urlsplit(settings.endpoint)
     seen = _Seen([], [], [])
     with _ONE_AT_A_TIME:
