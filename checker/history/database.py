@@ -232,7 +232,13 @@ def _postgresql(location: PostgresqlServer) -> Engine:
 def _tls(location: PostgresqlServer) -> object:
     import ssl
 
-    context = ssl.create_default_context(cafile=location.ca_file)
+    try:
+        context = ssl.create_default_context(cafile=location.ca_file)
+    except OSError as error:
+        raise HistoryError(
+            f"The authority {location.ca_file} of the history {location.label} cannot be read: it must be a PEM file"
+            f" ({error.strerror or error})."
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -28,6 +28,10 @@ class Cluster:
     port: int
     account: tuple[str, ...]
 
+    @property
+    def options(self) -> str:
+        return f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+
     def run(self, program: str, *words: str) -> None:
         done = subprocess.run(
             [*self.account, str(self.programs / program), *words],
@@ -91,8 +95,7 @@ def cluster() -> Iterator[Cluster]:
             "initdb", "-D", data, "-U", "mapiready", "--auth=scram-sha-256", f"--pwfile={secret}",
             "--encoding=UTF8", "--locale=C.UTF-8",
         )  # fmt: skip
-        options = f"-p {running.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-        running.control("-o", options, "start")
+        running.control("-o", running.options, "start")
         try:
             yield running
         finally:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 
 from checker.history.database import HistoryError
 from checker.history.location import SqliteFile, parse_location
@@ -208,6 +209,46 @@ def test_no_such_database(postgresql: str) -> None:
 
 def test_a_server_without_tls_gets_no_password(postgresql: str) -> None:
     assert "it offers no TLS" in told(postgresql + "?sslmode=verify-full")
+
+
+@pytest.fixture
+def with_tls(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
+    """The server with a certificate for 127.0.0.1; gives the file of its authority."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    data = cluster.folder / "data"
+    owner = data.stat()
+    for name, content in (
+        ("server.crt", b"".join(blob.bytes() for blob in certificate.cert_chain_pems)),
+        ("server.key", certificate.private_key_pem.bytes()),
+    ):
+        (data / name).write_bytes(content)
+        (data / name).chmod(0o600)
+        os.chown(data / name, owner.st_uid, owner.st_gid)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    cluster.control("-o", f"{cluster.options} -c ssl=on", "restart")
+    try:
+        yield tmp_path / "ca.pem"
+    finally:
+        cluster.control("-o", cluster.options, "restart")
+
+
+def test_a_server_is_verified_before_it_gets_the_password(with_tls: Path, postgresql: str) -> None:
+    location = parse_location(f"{postgresql}?sslrootcert={with_tls}")
+    assert remember(run_of(1), location).history is not None
+    note = told(f"{postgresql}?sslmode=verify-full")
+    assert "the certificate of the server is not to be trusted" in note
+    assert "name its authority with ?sslrootcert=FILE" in note
+    other_name = postgresql.replace("127.0.0.1", "localhost")
+    assert "is not to be trusted" in told(f"{other_name}?sslrootcert={with_tls}")
+
+
+def test_an_authority_that_is_no_file(postgresql: str, tmp_path: Path) -> None:
+    for content in (None, "no certificate"):
+        if content:
+            (tmp_path / "ca.pem").write_text(content)
+        note = told(f"{postgresql}?sslrootcert={tmp_path / 'ca.pem'}")
+        assert "cannot be read: it must be a PEM file" in note
 
 
 def test_a_server_that_takes_no_writes(cluster: Cluster, postgresql: str) -> None:
