@@ -25,11 +25,13 @@ def lets_in(status: int, headers: Iterable[tuple[str, str]], *, straight: bool) 
     """Whether the head of an answer to a credential shows that it is good.
 
     What may come from something in between that never asked who is there (403, 5xx) does so only with a header that
-    Exchange alone has. By a name, where a portal answers whoever shows anything, redirects, pages and what is not found
-    are no proof either.
+    Exchange alone has. A 401 does so where Exchange says that it was the back end that gave it: the front end asks it
+    only for somebody whom it has let in. By a name, where a portal answers whoever shows anything, redirects, pages and
+    what is not found are no proof either.
     """
+    headers = tuple(headers)
     if status == 401:
-        return False
+        return any(name == "x-failurecontext" and value.casefold().startswith("backend;") for name, value in headers)
     shown_by = dict(headers)
     if not _SIGNS_OF_EXCHANGE.isdisjoint(shown_by):
         return True

@@ -23,6 +23,8 @@ HTML, XML = (("content-type", "text/html; charset=utf-8"),), (("content-type", "
         (500, EXCHANGE, True, True),
         (503, (), False, False),
         (401, EXCHANGE, False, False),
+        (401, (("x-failurecontext", "FrontEnd;401;VW5hdXRob3JpemVk;;;;"),), False, False),
+        (401, (("x-failurecontext", "BackEnd;401;VW5hdXRob3JpemVk;;;;"),), True, True),  # behind who let it in
         (407, (), False, False),
     ],
 )
