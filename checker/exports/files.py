@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ __all__ = ["ENDINGS", "ExportFile", "ExportsError", "find_files", "read_objects"
 
 _LIMITS = Limits()
 _MOST_FILES = 10_000
+_MOST_OBJECTS = 1_000_000
 ENDINGS = frozenset({".xml", ".clixml", ".clix"})
 
 
@@ -68,12 +69,13 @@ def _files(path: Path) -> Iterator[ExportFile]:
         raise ExportsError(f"{path}: there is no such file.")
 
 
-def read_objects(file: ExportFile, keep: Callable[[PSValue], PSValue]) -> tuple[PSValue, ...]:
-    """The objects of a file, a list taken apart; `keep` reduces each as it is read.
+def read_objects(file: ExportFile) -> Iterator[PSValue]:
+    """The objects of a file one at a time, a list taken apart.
 
     Raises:
-        ExportsError: it cannot be read, or is no CLIXML.
+        ExportsError: while iterating, when it cannot be read, is no CLIXML, or holds more than any export.
     """
+    count = 0
     try:
         with file.path.open("rb") as stream:
             size = file.path.stat().st_size
@@ -81,7 +83,12 @@ def read_objects(file: ExportFile, keep: Callable[[PSValue], PSValue]) -> tuple[
                 raise ExportsError(f"{file} is empty.")
             if size > _LIMITS.size:
                 raise ExportsError(f"{file} is larger than {_LIMITS.size >> 20} MB, more than is read.")
-            return tuple(keep(item) for value in read_document(stream, _LIMITS) for item in _apart(value))
+            for value in read_document(stream, _LIMITS):
+                for item in _apart(value):
+                    count += 1
+                    if count > _MOST_OBJECTS:
+                        raise ExportsError(f"{file} holds more than {_MOST_OBJECTS:,} objects, more than are read.")
+                    yield item
     except ClixmlError as error:
         raise ExportsError(f"{file} is not what Export-Clixml writes. {error}") from error
     except OSError as error:

@@ -37,6 +37,7 @@ __all__ = ["NothingKnownError", "read_exports"]
 _ONE_FOR_ALL = ("Get-OrganizationConfig", "Get-AuthConfig")
 _WHOLE_SERVER = ("Get-MapiVirtualDirectory", "Get-ServerComponentState", "Get-ExchangeCertificate")
 _DEFAULT_RESULT_SIZE = 1000
+_MOST_KINDS = 100  # that are not known and told apart
 
 
 @dataclass(slots=True)
@@ -87,29 +88,31 @@ def _sorted(file: ExportFile) -> _File:
     found = _File(file)
     stem = file.path.stem
     try:
-        objects = read_objects(file, lambda value: reduced(value, stem))
+        for value in read_objects(file):
+            _sort(found, reduced(value, stem), stem)
     except ExportsError as error:
         if file.named:
             raise
-        found.why_not = str(error)
-        return found
-    for value in objects:
-        kind = what_is(value, stem)
-        if not isinstance(value, PSObject) or kind is None:
-            found.unknown[type_shown(value)] += 1
-        elif isinstance(kind, str):
-            found.cmdlets.setdefault(kind, []).append(without_lost(value))
-        elif kind is Part.WEB_BINDING:
-            found.bindings.append(value)
-        elif kind is Part.HEALTH_CHECKER:
-            check = read_health_check(value, file.path.name)
-            if check is None:
-                found.unknown["an object of HealthChecker without its data"] += 1
-            else:
-                found.checks.append(check)
-        else:
-            found.parts.append((kind, value))
+        return _File(file, why_not=str(error))
     return found
+
+
+def _sort(found: _File, value: PSValue, stem: str) -> None:
+    kind = what_is(value, stem)
+    if not isinstance(value, PSObject) or kind is None:
+        found.unknown[type_shown(value) if len(found.unknown) < _MOST_KINDS else "other things"] += 1
+    elif isinstance(kind, str):
+        found.cmdlets.setdefault(kind, []).append(without_lost(value))
+    elif kind is Part.WEB_BINDING:
+        found.bindings.append(value)
+    elif kind is Part.HEALTH_CHECKER:
+        check = read_health_check(value, found.name)
+        if check is None:
+            found.unknown["an object of HealthChecker without its data"] += 1
+        else:
+            found.checks.append(check)
+    else:
+        found.parts.append((kind, value))
 
 
 class _Together:

@@ -51,6 +51,7 @@ class Limits:
     objects: int = 1_000_000  # objects within one top-level object
     depth: int = 100  # levels of objects within objects
     text: int = 32 << 20  # characters of one value
+    tag: int = 4 << 20  # bytes of one tag, its attributes included
 
 
 _CHUNK: Final = 1 << 16
@@ -370,6 +371,7 @@ class _Reader:
     __slots__ = (
         "_document",
         "_expat",
+        "_fed",
         "_frame",
         "_frames",
         "_guids",
@@ -403,6 +405,7 @@ class _Reader:
         self._frames: list[_Frame] = []  # what is open around it
         self._object_names: list[str | None] = []  # what the open objects are called where they stand
         self._object_count = 0
+        self._fed = 0  # bytes
         self._pending = 0  # bytes since the last whole value
         self._leaf: dict[str, str] | None = None  # the attributes of the open element that holds text
         # Text is collected by a method of list, which costs no Python frame per piece.
@@ -419,7 +422,11 @@ class _Reader:
     def feed(self, data: bytes) -> None:
         """Read the next piece; whole values go to `done`."""
         self._pending += len(data)
+        self._fed += len(data)
         self._parse(data, last=False)
+        # What is not whole is kept by expat, and looked through again with every piece.
+        if self._fed - self._expat.CurrentByteIndex > self._limits.tag:
+            self._fail(f"a tag is longer than {self._limits.tag} bytes, more than is read")
         if self.done:
             self._pending = 0
         elif self._pending > self._limits.object_size:

@@ -1,6 +1,8 @@
 """Files that are broken or mean harm: one sentence that names the file, soon and in little memory."""
 
 import os
+import re
+import subprocess
 import tracemalloc
 from pathlib import Path
 
@@ -8,7 +10,9 @@ import pytest
 
 from checker.errors import UserError
 from checker.exports import ExportsError, read_exports
+from tests import without_rights
 from tests.exports.writing import document, organisation, server, write
+from tests.test_architecture import ROOT
 
 START = '<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">'
 CYCLE = (
@@ -99,9 +103,17 @@ def test_a_folder_without_exports(tmp_path: Path) -> None:
         read_exports([tmp_path])
 
 
-@pytest.mark.skipif(os.name == "nt" or getattr(os, "geteuid", lambda: 1)() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     file = write(tmp_path, "a.xml", organisation())
     file.chmod(0)
-    with pytest.raises(ExportsError, match=r"a\.xml cannot be read"):
-        read_exports([file])
+    done = subprocess.run(
+        [*without_rights.python(), "-m", "checker", "judge", str(file)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "1000"},
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"mapiready: .*a\.xml cannot be read\b.*\n", done.stderr)

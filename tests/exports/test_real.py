@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from checker import NotCollected, Reason
+from checker.errors import UserError
 from checker.exports import read_exports
 from checker.facts.authentication import auth_config
 from checker.facts.availability_groups import group_members
@@ -26,6 +27,9 @@ from checker.facts.organisation import organization_config
 from checker.facts.servers import Version, exchange_servers
 from checker.facts.token_checking import TokenChecking
 from checker.host import HostData, HostItem
+from checker.judging import judge_files
+from checker.results import Readiness, Status
+from checker.settings import Settings
 from checks.host import host_app_pools as app_pools_check
 from checks.host import host_bindings as bindings_check
 from tests.exports.facts import Facts
@@ -66,6 +70,31 @@ def test_each_file_alone() -> None:
     for file in EXPORTS.glob("*.xml"):
         if "VirtualDirectory" not in file.name:
             assert len(read_exports([file]).found) == 1
+
+
+@pytest.mark.parametrize("file", sorted(EXPORTS.glob("*.xml")), ids=lambda file: file.stem)
+def test_each_file_is_judged_alone_or_refused_in_a_sentence(file: Path) -> None:
+    if "VirtualDirectory" in file.name:
+        with pytest.raises(UserError, match=f"{file.name} does not hold anything that mapiready judges"):
+            judge_files([str(file)], Settings(server=()))
+        return
+    report = judge_files([str(file)], Settings(server=()))
+    assert report.notes[0].startswith(f"{file.name}: ")
+    assert report.readiness in (Readiness.PARTIAL, Readiness.INCONCLUSIVE)
+    # An export alone proves little: nothing fails but what stands in it, and nothing is a defect of the tool.
+    assert not [each for each in report.findings if each.status is Status.ERROR]
+    failed = {each.check for each in report.findings if each.status is Status.FAIL}
+    assert failed <= {"server-in-support", "server-build-current"}
+    for each in report.findings:
+        if each.status is Status.NOT_RUN and "No export" in each.summary:
+            assert "Export-Clixml" in each.summary or "mapiready collector" in each.summary, each.summary
+
+
+def test_the_folder_is_judged_by_the_names_of_its_files_or_without() -> None:
+    whole = judge_files([str(EXPORTS)], Settings(server=()))
+    assert (whole.organisation, whole.servers) == ("SoloORG", ("SOLO-E16A",))
+    assert whole.findings == judge_files([str(EXPORTS / "*.xml")], Settings(server=(), now=whole.judged_at)).findings
+    assert not [each for each in whole.findings if each.status is Status.ERROR]
 
 
 def test_the_organisation_and_the_server() -> None:
