@@ -359,6 +359,150 @@ def plan(
     _say_written(plan_report(report, output, tuple(pilot or ())), quiet=quiet)
 
 
+@app.command(
+    epilog="Examples:\n\n\b\n  mapiready schedule --config contoso.toml\n"
+    "  mapiready schedule --config contoso.toml --for cron --every week --at 05:30"
+)
+def schedule(
+    config: Annotated[str, typer.Option(metavar="FILE", help="TOML file of the audits that are to run.")],
+    for_: Annotated[
+        str | None,
+        typer.Option(
+            "--for", help="systemd, task-scheduler or cron; default by platform.", autocompletion=completion.schedulers
+        ),
+    ] = None,
+    every: Annotated[str, typer.Option(help="hour, day or week.")] = "day",
+    at: Annotated[str, typer.Option(metavar="HH:MM", help="The time of day.")] = "06:00",
+    output: Annotated[str | None, typer.Option(metavar="FOLDER", help="Write the files here; else show them.")] = None,
+    quiet: given.QuietFiles = False,
+) -> None:
+    """Give a scheduler's entry that runs this very configuration; installs nothing."""
+    from checker.output import print_text
+    from checker.schedule import parse_at, parse_every, parse_scheduler, write_schedule
+
+    folder = Path(output).expanduser() if output else None
+    text, written = write_schedule(
+        Path(config).expanduser(), parse_scheduler(for_), parse_every(every), parse_at(at), folder
+    )
+    if text:
+        print_text(text)
+    _say_written(written, quiet=quiet)
+
+
+history_app = typer.Typer(help="Look into the history of runs that --history kept.", no_args_is_help=True)
+app.add_typer(history_app, name="history", epilog="Example: mapiready history list --history runs.db")
+mail_app = typer.Typer(help="The mail that [mail] of the file sends.", no_args_is_help=True)
+app.add_typer(mail_app, name="mail", epilog="Example: mapiready mail test --config contoso.toml")
+
+Json = Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")]
+
+
+@history_app.command("list", epilog="Example: mapiready history list --history runs.db --most 20")
+def history_list(
+    history: given.History = None,
+    config: given.Config = None,
+    most: Annotated[int, typer.Option(min=1, help="How many runs, the latest first.")] = 30,
+    about: Annotated[str | None, typer.Option("--organisation", help="Only runs of this organisation.")] = None,
+    json: Json = False,
+) -> None:
+    """List the runs that were kept."""
+    from checker.history import showing
+    from checker.history.choosing import chosen_location
+    from checker.history.store import open_history
+    from checker.output import print_text, terminal_options
+
+    with open_history(chosen_location(history, _file(config)), create=False) as opened:
+        runs = opened.list(most, organisation=about)
+    shown = terminal_options({}, verbose=False)
+    text = showing.list_text(runs, width=shown.width, colour=shown.colour, ascii_only=shown.ascii_only)
+    print_text(showing.list_json(runs) if json else text)
+
+
+@history_app.command("show", epilog="Example: mapiready history show last --history runs.db --output report.html")
+def history_show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, or its beginning, or last.")],
+    history: given.History = None,
+    config: given.Config = None,
+    format: given.Formats = None,  # noqa: A002 - the option's name
+    output: given.Output = None,
+    quiet: given.QuietFiles = False,
+    verbose: given.Verbose = False,
+) -> None:
+    """Show the report of a run again, in any format."""
+    from checker.history.choosing import chosen_location
+    from checker.history.store import open_history
+    from checker.output import plan_output
+    from checker.render import write_all
+    from checker.settings import parse_formats
+
+    plan = plan_output(parse_formats(format or ()), output)
+    with open_history(chosen_location(history, _file(config)), create=False) as opened:
+        report = opened.load(run)
+    _say_written(write_all(report, plan, verbose=verbose), quiet=quiet)
+
+
+@history_app.command("trend", epilog="Example: mapiready history trend cert-expires-soon --history runs.db")
+def history_trend(
+    of: Annotated[str, typer.Argument(metavar="CHECK|SUBJECT", help="The id of a check, or the name of a subject.")],
+    history: given.History = None,
+    config: given.Config = None,
+    most: Annotated[int, typer.Option(min=1, help="How many runs, the latest last.")] = 30,
+    about: Annotated[str | None, typer.Option("--organisation", help="Only runs of this organisation.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell how a check or a subject went over the runs."""
+    from checker.history import showing
+    from checker.history.choosing import chosen_location
+    from checker.history.store import open_history
+    from checker.output import print_text, terminal_options
+
+    with open_history(chosen_location(history, _file(config)), create=False) as opened:
+        trend = opened.trend(of, most, organisation=about)
+    shown = terminal_options({}, verbose=False)
+    text = showing.trend_text(trend, width=shown.width, colour=shown.colour, ascii_only=shown.ascii_only)
+    print_text(showing.trend_json(trend) if json else text)
+
+
+@history_app.command("prune", epilog="Example: mapiready history prune --older-than 400d --keep-last 10")
+def history_prune(
+    older_than: Annotated[str, typer.Option(metavar="AGE", help="Such as 400d, 12w or 36h.")],
+    history: given.History = None,
+    config: given.Config = None,
+    keep_last: Annotated[int, typer.Option(min=0, help="Keep at least so many runs of each organisation.")] = 0,
+) -> None:
+    """Forget runs that are older than an age."""
+    from datetime import UTC, datetime
+
+    from checker.history import showing
+    from checker.history.choosing import chosen_location
+    from checker.history.store import open_history
+    from checker.output import print_text
+
+    age = showing.parse_age(older_than)
+    with open_history(chosen_location(history, _file(config)), create=False) as opened:
+        print_text(showing.pruned_text(opened.prune(age, now=datetime.now(UTC), keep_last=keep_last)))
+
+
+@mail_app.command("test", epilog="Example: mapiready mail test --config contoso.toml")
+def mail_test(
+    config: Annotated[str, typer.Option(metavar="FILE", help="TOML file with the [mail] table.")],
+    organisation: given.Organisation = None,
+) -> None:
+    """Send a small mail the way that a report goes."""
+    from checker.mail import send_test
+    from checker.results import ExitCode
+    from checker.settings import SettingsError, load_organisations
+
+    failed = False
+    for name, settings in load_organisations({}, Path(config).expanduser(), tuple(organisation or ())):
+        if settings.mail is None:
+            raise SettingsError(f"{config} has no [mail] table{f' for {name}' if name else ''}.")
+        outcome = send_test(settings.mail, organisation=settings.organisation)
+        typer.echo(f"{name}: {outcome.sentence}" if name else outcome.sentence, err=outcome.failed)
+        failed = failed or outcome.failed
+    raise typer.Exit(ExitCode.USAGE if failed else ExitCode.OK)
+
+
 @app.command(epilog="Example: mapiready demo --scenario broken --output .")
 def demo(
     scenario: Annotated[

@@ -14,6 +14,7 @@ __all__ = [
     "formats",
     "mailbox_modes",
     "scenarios",
+    "schedulers",
     "schemes",
     "stages",
     "vantages",
@@ -100,6 +101,12 @@ def _mailbox_modes() -> Iterable[str]:
     return [mode.value for mode in MailboxMode]
 
 
+def _schedulers() -> Iterable[str]:
+    from checker.schedule import Scheduler
+
+    return [scheduler.value for scheduler in Scheduler]
+
+
 authentications = _offered(_authentications)
 check_ids = _offered(_check_ids)
 checks_and_categories = _offered(_checks_and_categories)
@@ -109,6 +116,7 @@ faults = _offered(_faults)
 formats = _offered(_formats)
 mailbox_modes = _offered(_mailbox_modes)
 scenarios = _offered(_scenarios)
+schedulers = _offered(_schedulers)
 schemes = _offered(_schemes)
 stages = _offered(_stages)
 vantages = _offered(_vantages)

@@ -43,6 +43,10 @@ class Delivered(Protocol):
     def sentence(self) -> str:
         """What there is to say of it."""
 
+    @property
+    def detail(self) -> str | None:
+        """What a server said, without secrets, for the log."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -71,6 +75,11 @@ def run_audit(
         OutputError: the snapshot could not be written.
         KeyboardInterrupt: Ctrl-C before there was anything to report, or a second one.
     """
+    if settings.history is not None:
+        from checker.history.database import require
+        from checker.history.location import parse_location
+
+        require(parse_location(settings.history))
     reports: list[Report] = []
     problem: OutputError | None = None
 
@@ -108,7 +117,7 @@ def _remembered(report: Report, settings: Settings, log: RunLog) -> Report:
     from checker.history.remembering import remember
 
     location = parse_location(settings.history)
-    report = remember(report, location)
+    report = remember(report, location, (*settings.server, *settings.name))
     kept = report.history is not None
     log.write("history", kept=kept, text=f"Kept in {location.label}." if kept else report.notes[-1])
     return report
@@ -163,7 +172,7 @@ def deliver(wanted: Sequence[tuple[str, Callable[[], Delivered]]], log: RunLog) 
             log.write("error", part=name, text=sentence)
             told.append(sentence)
         else:
-            log.write(name, sent=outcome.sent, failed=outcome.failed, text=outcome.sentence)
+            log.write(name, sent=outcome.sent, failed=outcome.failed, text=outcome.sentence, detail=outcome.detail)
             if outcome.sent or outcome.failed:
                 told.append(outcome.sentence)
     return tuple(told)

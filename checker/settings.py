@@ -24,7 +24,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -120,7 +120,7 @@ class Settings:
     verbose: bool = False
     debug: Path | None = None
     keep: Path | None = None
-    history: str | None = None
+    history: str | None = field(default=None, repr=False)  # a URL may hold a password
     mail: MailSettings | None = None
     webhook: WebhookSettings | None = None
     log: str | None = None

@@ -33,11 +33,12 @@ _KEYRING_USER = "url"
 
 @dataclass(frozen=True, slots=True)
 class WebhookOutcome:
-    """How it ended; `sentence` is for people, and holds no address."""
+    """How it ended; `sentence` is for people, and holds no address; `detail` is for the log."""
 
     sent: bool
     failed: bool
     sentence: str
+    detail: str | None = None
 
 
 def send_webhook(

@@ -24,7 +24,14 @@ __all__ = ["Kdc", "kdc", "kerberos"]
 REALM = "CONTOSO.TEST"
 # No character that a shell would quote.
 PASSWORDS = {"admin": "Lab-Adm1n-Passw0rd", "audit": "Lab-Passw0rd", "user1": "Lab-Us3r-Passw0rd"}
-HOSTS = ("localhost", "ex01.contoso.test", "ex02.contoso.test", "ex03.contoso.test", "mail.contoso.test", "autodiscover.contoso.test")
+HOSTS = (
+    "localhost",
+    "ex01.contoso.test",
+    "ex02.contoso.test",
+    "ex03.contoso.test",
+    "mail.contoso.test",
+    "autodiscover.contoso.test",
+)
 
 
 @dataclass(frozen=True, slots=True)

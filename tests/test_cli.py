@@ -15,7 +15,10 @@ from checker.settings import KEYS
 from lab.organisation import RunningLab, start
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("check", "probe", "demo", "lab", "list", "explain", "render")
+COMMANDS = (
+    *("check", "probe", "gather", "judge", "collector", "render", "diff", "plan", "schedule"),
+    *("history", "mail", "demo", "lab", "list", "explain"),
+)
 
 
 def mapiready(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -175,6 +175,7 @@ class Outcome:
     sent: bool
     failed: bool
     sentence: str
+    detail: str | None = None
 
 
 def test_what_comes_after_the_report_is_done_whatever_becomes_of_the_rest() -> None:

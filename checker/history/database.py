@@ -156,7 +156,9 @@ class Database:
 def _folder(location: SqliteFile, *, create: bool) -> None:
     try:
         if not create and not location.path.exists():
-            raise HistoryError(f"There is no history {location.label}: --history FILE names one, an audit makes it.")
+            raise HistoryLocationError(
+                f"There is no history {location.label}: --history FILE names one, an audit makes it."
+            )
         location.path.parent.mkdir(parents=True, exist_ok=True)
         if not location.path.exists():
             # Nobody else is to read which servers there are. SQLite gives its journal the same rights.
