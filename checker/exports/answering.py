@@ -41,6 +41,8 @@ OF_ONE_SERVER = {
 }
 """The cmdlets that answer for one server, with the parameter that names it."""
 
+_NOT_READ = frozenset({"Test-OutlookConnectivity"})  # its objects do not say of which probe they are
+
 _NAMING = ("Server", "Identity")
 _SCOPE = "IgnoreDefaultScope"
 _ACCOUNT = "AlternateServiceAccountConfiguration"
@@ -111,14 +113,20 @@ def read_from_iis(value: PSObject) -> bool:
 
 class ExportRunner:
     """The cmdlets of which exports were given. `servers` are the client-access servers known, by short name;
-    `too_old` are those of them that never had a MAPI directory."""
+    `too_old` are those of them that never had a MAPI directory; `nobodys` names, by cmdlet, the files that were left
+    out since nothing says of which server they are."""
 
     def __init__(
-        self, exported: Mapping[str, Sequence[Exported]], servers: Mapping[str, str], too_old: Collection[str]
+        self,
+        exported: Mapping[str, Sequence[Exported]],
+        servers: Mapping[str, str],
+        too_old: Collection[str],
+        nobodys: Mapping[str, Sequence[str]],
     ) -> None:
         self._exported = exported
         self._servers = servers
         self._too_old = too_old
+        self._nobodys = nobodys
 
     async def run(self, call: CmdletCall, *, keep: Keep | None = None) -> CmdletAnswer | NotCollected:
         """The answer, or that no export of it was given."""
@@ -126,6 +134,8 @@ class ExportRunner:
         # Exchange 2013 has the older name for what later is Get-ClientAccessService.
         cmdlet = "Get-ClientAccessService" if call.name == "Get-ClientAccessServer" else call.name
         exported = self._exported.get(cmdlet, ())
+        if cmdlet in self._nobodys and (not exported or not self._tells_of(exported, parameters)):
+            return _nobodys(call, self._nobodys[cmdlet])
         if not exported:
             return _none_given(call)
         named = parameters.get("server", parameters.get("identity"))
@@ -148,6 +158,10 @@ class ExportRunner:
         if parameters.get("archive") is True:
             exported = [one for one in exported if (said(member(one.value, "ArchiveGuid")) or "").strip("0-{}")]
         return _answer(call, exported, errors, keep)
+
+    def _tells_of(self, exported: Sequence[Exported], parameters: Mapping[str, object]) -> bool:
+        named = parameters.get("server", parameters.get("identity"))
+        return not isinstance(named, str) or any(_is_of(one, named) for one in exported)
 
     def _of_iis(self, call: CmdletCall, exported: Sequence[Exported], server: str) -> CmdletAnswer | NotCollected:
         """What IIS holds: only of objects that were read from there. A list that stands for Active Directory already
@@ -228,8 +242,22 @@ def _not_given(call: CmdletCall) -> NotCollected:
     )
 
 
+def _nobodys(call: CmdletCall, files: Sequence[str]) -> NotCollected:
+    return NotCollected(
+        Reason.NOT_GIVEN,
+        f"Nothing says of which server {', '.join(files[:3])} is, with the objects of {call.name}; put the server's"
+        " name into the name of the file.",
+    )
+
+
 def _none_given(call: CmdletCall) -> NotCollected:
     """There is no export of the cmdlet whatsoever: one sentence for all servers, so that it is told once."""
+    if call.name in _NOT_READ:
+        return NotCollected(
+            Reason.NOT_GIVEN,
+            f"Exports do not hold the answers of {call.name}; mapiready collector, run on a server, or mapiready gather"
+            " asks for them.",
+        )
     named = "".join(f" -{name} NAME" for name, _ in call.parameters if name in _NAMING)
     given = CmdletCall(call.name, tuple(pair for pair in call.parameters if pair[0] not in (*_NAMING, _SCOPE)))
     file = f"{call.name}-NAME.xml for each server" if named else f"{call.name}.xml"

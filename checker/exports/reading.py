@@ -122,6 +122,7 @@ class _Together:
         self.files = files
         self.found: list[str] = []
         self.missing: list[str] = []
+        self.nobodys: dict[str, list[str]] = {}  # by cmdlet, "" for what is told of a host
         self.checks = self._newest_checks()
         self.names = self._names()
 
@@ -131,12 +132,14 @@ class _Together:
         self._tell_files()
         times = [check.generated for _, check in self.checks if check.generated is not None]
         listed = self._listed(exported)
-        hosts = HostData(given=bool(exports), exports=exports, missing=self._without_host(listed, exports))
+        hosts = HostData(
+            given=bool(exports or self.nobodys.get("")), exports=exports, missing=self._without_host(listed, exports)
+        )
         return SavedView(
             files=tuple(str(file.file) for file in self.files),
             gathered=max(times).astimezone(UTC) if times else None,
             vantage=Vantage(VantagePoint.INSIDE, None),
-            runner=ExportRunner(exported, listed, self._too_old(exported)),
+            runner=ExportRunner(exported, listed, self._too_old(exported), self.nobodys),
             network=None,
             account=None,
             test_account=TestAccount(given=False, mailbox=None, schemes=()),
@@ -190,7 +193,7 @@ class _Together:
             for cmdlet, objects in check.objects:
                 yield from ((cmdlet, value) for value in objects)
 
-    def _owner(self, file: _File, what: str) -> str | None:
+    def _owner(self, file: _File, what: str, cmdlet: str = "") -> str | None:
         """The server of objects that name none: the one in the name of the file or its folder, or the only one."""
         places = (file.file.path.stem.casefold(), file.file.path.parent.name.casefold())
         for place in places:
@@ -200,6 +203,7 @@ class _Together:
                 return longest
         if len(self.names) == 1:
             return next(iter(self.names))
+        self.nobodys.setdefault(cmdlet, []).append(file.name)
         servers = ", ".join(sorted(self.names.values())[:5])
         of_which = (
             f"it may be any of {servers}" if self.names else "no export of Get-ExchangeServer says which there are"
@@ -233,7 +237,7 @@ class _Together:
             for cmdlet, values in file.cmdlets.items():
                 owner: str | None = None
                 if cmdlet in OF_ONE_SERVER and any(server_of(cmdlet, value) is None for value in values):
-                    owner = self._owner(file, f"the objects of {cmdlet}")
+                    owner = self._owner(file, f"the objects of {cmdlet}", cmdlet)
                 if cmdlet == "Get-ExchangeCertificate" and len(values) == 1:
                     self.missing.append(
                         f"{file.name} is left out: it holds one certificate, while every server has several; made with"
@@ -287,14 +291,18 @@ class _Together:
 
     def _without_host(self, listed: dict[str, str], exports: Sequence[HostExport]) -> tuple[Missing, ...]:
         having = {short(export.server) for export in exports}
+        nobodys = ", ".join(self.nobodys.get("", ())[:3])
+
+        def because(name: str) -> str:
+            if nobodys:
+                return (
+                    f"Nothing says of which server {nobodys} tells; where it is {name}, put that into the name of the"
+                    " file."
+                )
+            return f"No export tells of the host of {name}: it needs mapiready collector, or HealthChecker's XML."
+
         return tuple(
-            Missing(
-                Subject(SubjectKind.SERVER, name, server=name),
-                NotCollected(
-                    Reason.NOT_GIVEN,
-                    f"No export tells of the host of {name}: it needs mapiready collector, or HealthChecker's XML.",
-                ),
-            )
+            Missing(Subject(SubjectKind.SERVER, name, server=name), NotCollected(Reason.NOT_GIVEN, because(name)))
             for key, name in listed.items()
             if key not in having
         )

@@ -8,6 +8,7 @@ import pytest
 from checker import CmdletAnswer, NotCollected, Reason
 from checker.answers import NOT_GIVEN_ERROR
 from checker.exports import ExportsError, read_exports
+from checker.exports.recognising import CMDLETS
 from checker.facts.certificates_installed import installed_certificates
 from checker.facts.components import server_components
 from checker.facts.directories import mapi_virtual_directories, outlook_anywhere, server_directories
@@ -18,6 +19,7 @@ from checker.facts.mailboxes import accepted_domains, mailbox_settings, mailbox_
 from checker.facts.organisation import organization_config
 from checker.facts.servers import client_access_services, exchange_servers
 from checker.host import HostItem
+from checker.plugins import find_checks
 from tests.exports.facts import Facts
 from tests.exports.writing import (
     DIRECTORY,
@@ -358,3 +360,36 @@ def test_a_server_without_its_host(tmp_path: Path) -> None:
     write(tmp_path, "pools-EX01.xml", app_pools())
     hosts = read_exports([tmp_path]).hosts
     assert [(entry.subject.name, entry.because.reason) for entry in hosts.missing] == [("EX02", Reason.NOT_GIVEN)]
+
+
+def test_what_is_nobodys_is_told_as_such_and_not_asked_for_again(tmp_path: Path) -> None:
+    write(tmp_path, "servers.xml", server("EX01"), server("EX02"))
+    write(tmp_path, "certificates.xml", certificate(), certificate("F" * 40))
+    write(tmp_path, "pools.xml", app_pools())
+    facts = Facts(tmp_path)
+    answer = facts.run("Get-ExchangeCertificate", Server="EX01")
+    assert isinstance(answer, NotCollected)
+    assert answer.sentence == (
+        "Nothing says of which server certificates.xml is, with the objects of Get-ExchangeCertificate; put the"
+        " server's name into the name of the file."
+    )
+    assert [entry.because.sentence for entry in facts.ask(host_app_pools).missing] == [
+        f"Nothing says of which server pools.xml tells; where it is {name}, put that into the name of the file."
+        for name in ("EX01", "EX02")
+    ]
+    # Of EX02 there is one; whose the other is remains open.
+    write(tmp_path, "EX02 certificates.xml", certificate(), certificate("E" * 40))
+    facts = Facts(tmp_path)
+    assert isinstance(facts.run("Get-ExchangeCertificate", Server="EX02"), CmdletAnswer)
+    assert facts.run("Get-ExchangeCertificate", Server="EX01") == answer
+
+
+def test_nobody_is_told_to_export_what_is_not_read(tmp_path: Path) -> None:
+    allowed = {spec.name for spec in find_checks().allowed()}
+    answers = Facts(write(tmp_path, "a.xml", organisation()))
+    for cmdlet in sorted(allowed - {"Get-OrganizationConfig"}):
+        answer = answers.run(cmdlet)
+        assert isinstance(answer, NotCollected)
+        known = cmdlet in CMDLETS.values() or cmdlet == "Get-ClientAccessServer"
+        assert ("| Export-Clixml" in answer.sentence) is known
+        assert known or "mapiready collector" in answer.sentence
