@@ -285,7 +285,8 @@ def _one(views: Sequence[SavedView]) -> SavedView:
     """Exports of one organisation as one view; what the first asked the whole organisation counts most."""
     first = views[0]
     times = [view.gathered for view in views if view.gathered is not None]
-    whole = [view for view in views if view.whole] or views
+    knowing = [view for view in views if view.runner is not None] or views
+    whole = [view for view in knowing if view.whole] or knowing
     incomplete = dict.fromkeys(words for view in whole for words in view.incomplete)
     return replace(
         first,

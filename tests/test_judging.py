@@ -92,14 +92,15 @@ def test_what_is_named_counts_as_named_though_its_folder_is_given_too(tmp_path: 
 
 
 def test_links_in_a_folder_lead_nowhere_twice(tmp_path: Path) -> None:
-    touched(tmp_path, "a/a.xml")
+    touched(tmp_path, "a/a.xml", "elsewhere/d.xml")
     try:
+        (tmp_path / "a" / "elsewhere").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
         (tmp_path / "a" / "again").symlink_to(tmp_path / "a", target_is_directory=True)
         (tmp_path / "a" / "b.xml").symlink_to(tmp_path / "a" / "a.xml")
         (tmp_path / "a" / "c.xml").symlink_to(tmp_path / "nothing")
     except OSError:
         pytest.skip("links need a right here")
-    assert [file.path.name for file in expand([str(tmp_path)]).files] == ["a.xml"]
+    assert [file.path.name for file in expand([str(tmp_path / "a")]).files] == ["a.xml"]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are none on Windows")
@@ -314,6 +315,16 @@ def test_an_export_and_a_probe_are_one_organisation(tmp_path: Path) -> None:
     assert report.organisation == "Contoso"
     assert "outside" in report.vantage
     assert any(finding.status is Status.PASS for finding in of(report, "name-resolves"))
+
+
+def test_an_export_adds_to_a_snapshot_of_any_place_that_knows_the_organisation(tmp_path: Path) -> None:
+    (tmp_path / "config.xml").write_text(EXPORT, encoding="utf-8")
+    outside = snapshot(tmp_path, "outside.zip", vantage=OUTSIDE)
+    labelled = snapshot(tmp_path, "berlin.zip", vantage=Vantage(VantagePoint.INSIDE, "berlin"))
+    for file, vantage in ((outside, "outside"), (labelled, "inside:berlin")):
+        report = judged(file, tmp_path / "config.xml", now=GATHERED)
+        assert report.vantage == vantage
+        assert {each.subject.vantage for each in report.findings} == {None}
 
 
 def test_an_export_adds_to_a_snapshot_of_the_same_place(tmp_path: Path) -> None:

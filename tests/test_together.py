@@ -24,8 +24,9 @@ from checker.answers import (
 )
 from checker.exports import read_exports
 from checker.exports.answering import server_of
-from checker.judging import judge_files
-from checker.results import Report, Status
+from checker.judging import judge_files, judge_views
+from checker.plugins import find_checks
+from checker.results import Readiness, Report, Status
 from checker.saved import SavedView
 from checker.settings import Settings
 from checker.together import Together, together
@@ -237,6 +238,19 @@ def test_a_server_that_one_folder_lacks_is_not_run_and_says_how(folders: Path) -
     assert standing(report, "vdir-mapi-present") == {"EX01": Status.PASS, "EX02": Status.NOT_RUN}
     (finding,) = (each for each in report.findings if each.subject.name == "EX02" and each.check == "vdir-mapi-present")
     assert "Get-MapiVirtualDirectory -Server EX02 | Export-Clixml" in finding.summary
+
+
+def test_the_look_at_a_host_makes_no_organisation_of_an_export(exported: SavedView) -> None:
+    host = replace(exported, runner=None, incomplete=(), gathered=TUESDAY, files=("host.zip",))
+    for order in ((exported, host), (host, exported)):
+        report = judge_views(order, Settings(server=()), find_checks())
+        assert report.narrowed == exported.incomplete != ()
+        assert report.readiness is not Readiness.READY
+        assert report.judged_at == TUESDAY
+    whole = asked(exported, directories=("EX01", "EX02"))
+    report = judge_views((exported, whole), Settings(server=()), find_checks())
+    assert report.narrowed == whole.incomplete == exported.incomplete
+    assert not judge_views((exported, replace(whole, incomplete=())), Settings(server=()), find_checks()).narrowed
 
 
 def test_health_checker_of_each_server_in_a_folder(tmp_path: Path) -> None:

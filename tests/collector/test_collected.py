@@ -143,6 +143,7 @@ def test_a_folder_of_everything_is_judged_once(running: tuple[RunningLab, Watche
     report = judge_files([str(whole)], Settings(server=()))
     notes = "\n".join(report.notes)
     assert notes.count(f"{folder.name}.zip: ") == 1
+    assert f"{folder.name}: " not in notes
     assert "photos.zip is left out" in notes
     assert "settings.xml" in notes
     assert [each for each in report.findings if each.category is not Category.HOST] == [
