@@ -56,14 +56,16 @@ def judge(name: NameConnection) -> Verdict:
             expected="TCP and TLS on port 443",
             remedy=[Advice(*_advice(connection.reason, name.name.host))],
         )
-    seconds = f"{connection.seconds:.1f} s"
     address = connection.address.replace("#", " port ")
     failing = [attempt for attempt in connection.attempts if attempt.error is not None]
     also = f"; {len(failing)} other address{'es do' if len(failing) > 1 else ' does'} not" if failing else ""
     return passed(
-        f"answers at {address} with {connection.version} in {seconds}{also}",
+        f"answers at {address} with {connection.version}{also}",
         found=connection.version,
-        evidence=[(attempt.address, attempt.error.sentence) for attempt in failing if attempt.error is not None],
+        evidence=[
+            ("time", f"{connection.seconds:.3f} s"),
+            *((attempt.address, attempt.error.sentence) for attempt in failing if attempt.error is not None),
+        ],
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from checker.mail.settings import When
 from checker.mail.wanted import wanted
-from checker.results import Change, FailOn, PastRun, Readiness, Report, RunHistory, SinceLastRun
+from checker.results import Change, Difference, FailOn, PastRun, Readiness, Report, RunHistory, SinceLastRun, Status
 from reports.mail import brief, render
 from tests.reports.samples import empty_report, healthy_report, hostile_report, large_report, rich_report
 
@@ -82,13 +82,21 @@ def test_what_was_left_out_is_said() -> None:
     )
 
 
-def with_history(report: Report, *, changed: bool | None) -> Report:
+def with_history(report: Report, *, changed: bool | None, differences: tuple[Difference, ...] = ()) -> Report:
     last = PastRun("1", report.started, Readiness.READY, "READY", 0, 0, 0, 0, 9, "1")
     since = None
     if changed is not None:
         change = Change.WORSE if changed else Change.UNCHANGED
-        since = SinceLastRun(last, change.value.upper(), change, (), (), 9)
+        since = SinceLastRun(last, change.value.upper(), change, (), differences, 9)
     return replace(report, history=RunHistory("2", 1, (last,), since))
+
+
+def became(status: Status, summary: str) -> Report:
+    """A report whose last run differs in its first failure alone: that ended so, in these words."""
+    report = rich_report()
+    failure = next(finding for finding in report.findings if finding.status is Status.FAIL)
+    difference = Difference(Change.CHANGED, failure.subject, replace(failure, status=status, summary=summary), failure)
+    return with_history(report, changed=False, differences=(difference,))
 
 
 def test_the_subject_says_what_became_of_it() -> None:
@@ -107,6 +115,8 @@ def test_the_subject_says_what_became_of_it() -> None:
         (When.CHANGE, with_history(rich_report(), changed=None), FailOn.BLOCKER, True, "first run"),
         (When.CHANGE, with_history(rich_report(), changed=False), FailOn.BLOCKER, False, "nothing has changed"),
         (When.CHANGE, with_history(rich_report(), changed=True), FailOn.BLOCKER, True, ""),
+        (When.CHANGE, became(Status.UNKNOWN, "could not be looked at"), FailOn.BLOCKER, True, ""),
+        (When.CHANGE, became(Status.FAIL, "expires in 20 days"), FailOn.BLOCKER, False, "nothing has changed"),
     ],
 )
 def test_when_a_mail_is_wanted(when: When, report: Report, fail_on: FailOn, send: bool, why: str) -> None:

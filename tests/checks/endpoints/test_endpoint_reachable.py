@@ -18,7 +18,8 @@ def test_an_address_beside_it_that_does_not_work_is_told() -> None:
     refused = Attempt("192.0.2.9", NotCollected(Reason.REFUSED, "192.0.2.9 refused.", Layer.CONNECT))
     verdict = judge(connection(handshake(attempts=(refused,))))
     assert verdict.status is Status.PASS
-    assert verdict.evidence == (("192.0.2.9", "192.0.2.9 refused."),)
+    assert [name for name, _ in verdict.evidence] == ["time", "192.0.2.9"]
+    assert verdict.evidence[1] == ("192.0.2.9", "192.0.2.9 refused.")
 
 
 @pytest.mark.parametrize(
