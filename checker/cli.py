@@ -524,7 +524,7 @@ def demo(
     raise typer.Exit(demonstrate(scenario, servers, output, options))
 
 
-@app.command(epilog="Example: mapiready lab --scenario healthy")
+@app.command(epilog="Examples:\n\n\b\n  mapiready lab --scenario healthy\n  mapiready lab --scenario enabled --today")
 def lab(
     scenario: Annotated[
         str, typer.Option(help="Which organisation to start.", autocompletion=completion.scenarios)
@@ -533,12 +533,16 @@ def lab(
     fault: Annotated[
         list[str] | None, typer.Option(help="A fault to add, by name. Repeatable.", autocompletion=completion.faults)
     ] = None,
+    today: Annotated[
+        bool,
+        typer.Option("--today", help="Move the organisation to the present, so that its test account can sign in."),
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="Show the scenarios and faults, and end.")] = False,
 ) -> None:
     """Keep an Exchange organisation running on loopback, and show how to audit it."""
     from checker.demo import keep_lab, list_lab
 
-    raise typer.Exit(list_lab() if list_ else keep_lab(scenario, servers, tuple(fault or ())))
+    raise typer.Exit(list_lab() if list_ else keep_lab(scenario, servers, tuple(fault or ()), today=today))
 
 
 @app.command(name="list", epilog="Example: mapiready list")

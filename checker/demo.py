@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,16 +77,23 @@ def audit_lab(lab: RunningLab, **options: object) -> Report:
     return audit_organisation(settings, Secret(lab.password), NoProgress(), lambda _report: ()).report
 
 
-def keep_lab(scenario: str, servers: int | None, faults: tuple[str, ...]) -> int:
-    """Keeps a scenario running until Ctrl-C (or SIGTERM), with a configuration file for `mapiready check` beside it."""
+def keep_lab(scenario: str, servers: int | None, faults: tuple[str, ...], *, today: bool = False) -> int:
+    """Keeps a scenario running until Ctrl-C (or SIGTERM), with a configuration file for `mapiready check` beside it.
+
+    `today` moves it to the present, by which its certificates must be valid for its test account to sign in.
+    """
     import tempfile
 
-    with _start(scenario, servers, faults) as lab, tempfile.TemporaryDirectory(prefix="mapiready-lab-") as folder:
-        password_file = Path(folder) / "password"
-        password_file.write_text(lab.password + "\n", encoding="utf-8")
-        password_file.chmod(0o600)
+    now = datetime.now(UTC) if today else None
+    with _start(scenario, servers, faults, now) as lab, tempfile.TemporaryDirectory(prefix="mapiready-lab-") as folder:
+        options = {**_options(lab), "password-file": _secret_file(Path(folder) / "password", lab.password)}
+        if today:
+            account_file = _secret_file(Path(folder) / "account-password", lab.account.password)
+            options |= {"mailbox": lab.account.address, "account": lab.account.user}
+            options |= {"account-password-file": account_file}
+            del options["now"]
         config = Path(folder) / "lab.toml"
-        config.write_text(_toml({**_options(lab), "password-file": str(password_file)}), encoding="utf-8")
+        config.write_text(_toml(options), encoding="utf-8")
         print(f"The lab runs {lab.scenario.title!r}: {lab.scenario.description}")  # noqa: T201 - this is the command's output
         print(f"Audit it from another terminal:\n\n  mapiready check --config {config}\n\nCtrl-C ends it.", flush=True)  # noqa: T201
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -110,12 +118,18 @@ def list_lab() -> int:
     return 0
 
 
-def _start(scenario: str, servers: int | None, faults: tuple[str, ...]) -> RunningLab:
+def _secret_file(path: Path, secret: str) -> str:
+    path.touch(mode=0o600)
+    path.write_text(secret + "\n", encoding="utf-8")
+    return str(path)
+
+
+def _start(scenario: str, servers: int | None, faults: tuple[str, ...], now: datetime | None = None) -> RunningLab:
     from lab.organisation import start
     from lab.scenario import ScenarioError
 
     try:
-        return start(scenario, faults=faults, servers=servers)
+        return start(scenario, faults=faults, servers=servers, now=now)
     except ScenarioError as error:
         raise LabError(str(error)) from error
     except OSError as error:
