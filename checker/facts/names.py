@@ -42,7 +42,7 @@ class UseKind(Enum):
     OUTLOOK_ANYWHERE_INTERNAL = "InternalHostname of Outlook Anywhere"
     OUTLOOK_ANYWHERE_EXTERNAL = "ExternalHostname of Outlook Anywhere"
     AUTODISCOVER_URI = "AutoDiscoverServiceInternalUri"
-    GIVEN = "--name"
+    GIVEN = "you"  # with --name, or as HOST of a probe
 
     @property
     def serves_mapi(self) -> bool:
