@@ -138,9 +138,7 @@ class Together:
 
     def _may_add(self, view: SavedView, first: SavedView, server: str) -> bool:
         """Whether a server is there that the first list does not name: it may be newer than that, or gone by then."""
-        if not first.whole:
-            return True
-        if view.whole or (view.gathered is not None and first.gathered is not None and view.gathered < first.gathered):
+        if view.gathered is not None and first.gathered is not None and view.gathered < first.gathered:
             sentence = (
                 f"{server.upper()} is left out: {', '.join(view.files[:3])} tells of it, and the servers were listed"
                 " later without it."

@@ -187,6 +187,12 @@ def test_of_lists_that_differ_the_newest_of_the_organisation_counts(exported: Sa
     assert source.left_out == ["EX01 is left out: old.zip tells of it, and the servers were listed later without it."]
 
 
+def test_a_server_that_came_after_a_snapshot_is_there(exported: SavedView) -> None:
+    source = Together((asked(exported), asked(exported, "old", when=TUESDAY + timedelta(days=9), servers=("EX03",))))
+    assert told(asyncio.run(source.run(SERVERS))) == {"ex01": "dc", "ex02": "dc", "ex03": "old"}
+    assert not source.left_out
+
+
 @pytest.mark.parametrize(("days", "there"), [(None, True), (1, True), (-1, False)])
 def test_a_server_that_only_an_export_names(exported: SavedView, days: int | None, *, there: bool) -> None:
     when = None if days is None else TUESDAY + timedelta(days=days)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +16,10 @@ from hypothesis import strategies as st
 from psrpcore.types import PSCryptoProvider, serialize_clixml
 
 from checker.account import AccountProof, Proof, SignedAnswer, SignInAt, SignInScheme
-from checker.answers import CmdletAnswer, CmdletCall, Handshake, HttpAnswer, NotCollected, Reason, Target
+from checker.answers import CmdletAnswer, CmdletCall, Handshake, HttpAnswer, Keep, NotCollected, Reason, Target
 from checker.judging import judge_files
 from checker.network.no_account import NoAccount
-from checker.powershell.records import Stream
+from checker.powershell.records import Stream, Tap
 from checker.results import Status
 from checker.secrets import Secret
 from checker.settings import Settings
@@ -75,6 +77,20 @@ class Proving(NoAccount):
         return self.why
 
 
+class Telling(Pipeline):
+    """Remote PowerShell whose failures say a text."""
+
+    def __init__(self, says: Mapping[str, Sequence[tuple[Stream, str]]], text: str) -> None:
+        super().__init__(says)
+        self.text = text
+
+    async def run(
+        self, call: CmdletCall, *, keep: Keep | None = None, tap: Tap | None = None
+    ) -> CmdletAnswer | NotCollected:
+        answer = await super().run(call, keep=keep, tap=tap)
+        return replace(answer, sentence=self.text) if isinstance(answer, NotCollected) else answer
+
+
 def written(
     file: Path,
     *,
@@ -91,7 +107,7 @@ def written(
             CALLS[0]: [(Stream.OUTPUT, ORGANIZATION)],
             CALLS[1]: [(Stream.OUTPUT, "<S>first</S>"), (Stream.ERROR, cmdlet), (Stream.OUTPUT, "<S>last</S>")],
         }
-        runner = recorder.runner(Pipeline(says))
+        runner = recorder.runner(Telling(says, f"It said {say}."))
         for name in CALLS:
             await runner.run(CmdletCall.of(name))
         seen = recorder.network(Echoing(body, header, certificate))
@@ -110,7 +126,8 @@ def written(
 def assert_discreet(file: Path) -> None:
     with zipfile.ZipFile(file) as archive:
         for name in archive.namelist():
-            assert not [form for form in forms(PASSWORD) if form in archive.read(name)], name
+            spelled = (*forms(PASSWORD), json.dumps(PASSWORD)[1:-1].encode())
+            assert not [form for form in spelled if form in archive.read(name)], name
 
 
 def calls(file: Path) -> dict[str, CmdletAnswer | NotCollected]:
@@ -186,6 +203,9 @@ def test_what_is_told_of_a_failure_may_hold_it_too(tmp_path: Path) -> None:
         signed = archive.read("account.jsonl").splitlines()
     assert len(signed) == 2
     assert all(b"refused-by-tool" in line for line in signed)
+    failed = calls(file)[CALLS[2]]
+    assert isinstance(failed, NotCollected)
+    assert failed.reason is Reason.REFUSED_BY_TOOL
     assert judge_files([str(file)], Settings(server=())).findings
 
 
