@@ -58,6 +58,13 @@ def test_without_exports_one_input_lacks(function: Any) -> None:
 
 
 @pytest.mark.parametrize("function", [*EVERY, host_garbage_collection])
+def test_of_servers_that_are_not_known_the_input_lacks_too(function: Any) -> None:
+    unknown = collected(missing=(missing_server(),))
+    assert function(unknown, NO_HOSTS).reason is Reason.NOT_GIVEN
+    assert function(unknown, host_data()) == unknown
+
+
+@pytest.mark.parametrize("function", [*EVERY, host_garbage_collection])
 def test_where_no_server_is_concerned_nothing_lacks(function: Any) -> None:
     older = exchange_server("EX10", version=Version(14, 3, 123, 4))
     assert made(function, NO_HOSTS, older) == collected()
