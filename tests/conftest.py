@@ -1,6 +1,7 @@
 """How generated examples are made: the same few every time in `make test`, many and new ones in `make fuzz`. And the
 one KDC of a test process: two of them would fight for the same ports."""
 
+import gc
 import os
 
 import pytest
@@ -26,3 +27,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.fuzz)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all modules live to the end; each search for garbage, of which many tests make one, need
+    not look at them."""
+    gc.collect()
+    gc.freeze()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 from types import ModuleType
 
 import pytest
@@ -22,3 +23,11 @@ def module(name: str) -> ModuleType:
     except ImportError:
         missing(f"the Python package {name}")
         raise
+
+
+def program(name: str) -> str:
+    """Where it is."""
+    found = shutil.which(name)
+    if found is None:
+        missing(name)
+    return str(found)
