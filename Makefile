@@ -22,7 +22,7 @@ demo: $(VENV)/.run
 	$(BIN)/mapiready demo --output .
 
 test: $(VENV)/.$(EXTRAS)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.$(EXTRAS)
 	$(BIN)/ruff check .
@@ -40,7 +40,7 @@ bench: $(VENV)/.$(EXTRAS)
 	$(BIN)/python -m benchmarks
 
 fuzz: $(VENV)/.$(EXTRAS)
-	$(BIN)/python -m pytest -n 2 -m fuzz --hypothesis-profile=nightly --timeout=0
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m fuzz --hypothesis-profile=nightly --timeout=0
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
