@@ -1,11 +1,13 @@
 """HealthChecker's XML in the layouts of its versions: what each holds, by value, and what each cannot say."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from checker import NotCollected, Reason
+from checker.exports import read_exports
 from checker.facts.authentication import AuthConfig, auth_config
 from checker.facts.certificates_installed import installed_certificates
 from checker.facts.components import server_components
@@ -21,6 +23,7 @@ from tests.exports.writing import (
     GENERATED,
     THUMBPRINT,
     app_pools,
+    extended_protection,
     health_check,
     mapi,
     server,
@@ -235,3 +238,29 @@ def test_an_fqdn_as_the_name_of_the_server(tmp_path: Path) -> None:
     assert found.server.name == "EX01"
     (state,) = facts.ask(server_components).items
     assert state.server.name == "EX01"
+
+
+def test_a_server_is_the_same_however_its_name_is_spelled(tmp_path: Path) -> None:
+    older, newer = health_check(2025, "ex01.contoso.test"), health_check(2025, "EX01")
+    older.HealthCheckerExchangeServer.GenerationTime = GENERATED - timedelta(days=1)
+    view = read_exports([write(tmp_path, "a.xml", older), write(tmp_path, "b.xml", newer)])
+    assert [export.source for export in view.hosts.exports] == ["b.xml"]
+    assert any("a.xml is left out" in sentence for sentence in view.missing)
+
+
+@pytest.mark.parametrize("number", [0, -1, True, None, "unknown"])
+def test_what_it_could_not_read_of_a_host_is_no_number(tmp_path: Path, number: object) -> None:
+    check = health_check(2025)
+    check.HealthCheckerExchangeServer.OSInformation.NETFramework.RegistryValue = number
+    (export,) = read_exports([write(tmp_path, "a.xml", check)]).hosts.exports
+    assert isinstance(export.items[HostItem.DOTNET_RELEASE], NotCollected)
+
+
+def test_a_path_that_iis_does_not_have_has_no_extended_protection(tmp_path: Path) -> None:
+    protection = extended_protection("EX01", "Require")
+    protection.ExtendedProtectionConfiguration[0].Configuration.ValidPath = False
+    check = health_check(2025, ExtendedProtectionConfig=protection)
+    (export,) = read_exports([write(tmp_path, "a.xml", check)]).hosts.exports
+    told = export.items[HostItem.EXTENDED_PROTECTION]
+    assert isinstance(told, dict)
+    assert set(told) == {"Default Web Site/Rpc", "Exchange Back End/mapi/emsmdb"}

@@ -59,7 +59,7 @@ def test_without_exports_one_input_lacks(function: Any) -> None:
 
 @pytest.mark.parametrize("function", [*EVERY, host_garbage_collection])
 def test_of_servers_that_are_not_known_the_input_lacks_too(function: Any) -> None:
-    unknown = collected(missing=(missing_server(),))
+    unknown: Collected[ExchangeServer] = collected(missing=(missing_server(),))
     assert function(unknown, NO_HOSTS).reason is Reason.NOT_GIVEN
     assert function(unknown, host_data()) == unknown
 
