@@ -51,7 +51,7 @@ def told(report: Report) -> dict[tuple[str, str], tuple[Finding, str]]:
     """The findings with their evidence, but for what is new every time: ids of requests, how long a handshake took."""
 
     def steady(text: str) -> str:
-        return re.sub(r"(?<=RequestId=)[0-9a-f-]+|(?<= in )[0-9.]+ s$", "…", text)
+        return re.sub(r"(?<=RequestId=)[0-9a-f-]+|(?<= in )[0-9.]+ s$|(?<='time', ')[0-9.]+ s", "…", text)
 
     return {
         (finding.check, finding.subject.name): (

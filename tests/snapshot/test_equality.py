@@ -179,7 +179,8 @@ def timeless(report: Report) -> Report:
     """Without how long an answer took: two runs are compared."""
 
     def plain(finding: Finding) -> Finding:
-        return replace(finding, summary=re.sub(r"in [0-9.]+ s", "in … s", finding.summary))
+        evidence = tuple((name, "…" if name == "time" else value) for name, value in finding.evidence)
+        return replace(finding, summary=re.sub(r"in [0-9.]+ s", "in … s", finding.summary), evidence=evidence)
 
     return replace(report, findings=tuple(plain(finding) for finding in report.findings))
 
