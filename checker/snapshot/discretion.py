@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.parse
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
@@ -72,14 +73,21 @@ def _encoded(text: str) -> tuple[bytes, ...]:
     return tuple(text.encode(name, "surrogatepass") for name in ("utf-8", "utf-16-le", "utf-16-be"))
 
 
+def _in_clixml(text: str) -> str:
+    """The escapes of CLIXML: of controls, of each half of a character beyond 16 bits, and of what looks like one."""
+    units = text.encode("utf-16-be", "surrogatepass")
+    found = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
+    marked = re.sub(r"(?i)_(?=x)", "_x005F_", "".join(map(chr, found)))
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda match: f"_x{ord(match[0]):04X}_", marked)
+
+
 def _in_json(text: str) -> Iterable[bytes]:
     plain = text.encode("utf-8", "surrogatepass")
-    marked = text.replace("_x", "_x005F_x")  # as CLIXML keeps its own escapes apart
     spelled = {
         text,
         escape(text),
         escape(text, {'"': "&quot;", "'": "&apos;"}),
-        escape(marked),
+        escape(_in_clixml(text)),
         urllib.parse.quote(plain),
         urllib.parse.quote(plain, safe=""),
         urllib.parse.quote_plus(plain),
