@@ -81,7 +81,10 @@ def audit_organisation(
         KeyboardInterrupt: Ctrl-C before there was anything to report, or a second one.
     """
     registry = find_checks()
-    with open_debug_log(settings, password, credential) as log, _recording(keep) as recorder:
+    with (
+        open_debug_log(settings, password, credential) as log,
+        _recording(keep, _secrets(password, credential)) as recorder,
+    ):
         watching = Both(progress, log) if log else progress
         return asyncio.run(_audit(_Run(settings, password, credential, watching, registry, log, recorder), emit))
 
@@ -103,14 +106,23 @@ def gather_organisation(
         KeyboardInterrupt: Ctrl-C before there was anything to keep, or a second one.
     """
     registry = find_checks()
-    with open_debug_log(settings, password, credential) as log, Recorder(keep) as recorder:
+    with (
+        open_debug_log(settings, password, credential) as log,
+        Recorder(keep, _secrets(password, credential)) as recorder,
+    ):
         watching = Both(progress, log) if log else progress
         run = _Run(settings, password, credential, watching, registry, log, recorder)
         return asyncio.run(_gather(run, recorder))
 
 
-def _recording(keep: Path | None) -> AbstractContextManager[Recorder | None]:
-    return nullcontext() if keep is None else Recorder(keep)
+def _recording(keep: Path | None, secrets: tuple[Secret, ...]) -> AbstractContextManager[Recorder | None]:
+    return nullcontext() if keep is None else Recorder(keep, secrets)
+
+
+def _secrets(password: Secret | None, credential: AccountCredential | None) -> tuple[Secret, ...]:
+    """What must not stand in a snapshot, even where a server sends it back."""
+    given = (password, credential.password if credential else None, credential.token if credential else None)
+    return tuple(secret for secret in given if secret is not None)
 
 
 @dataclass(frozen=True, slots=True)

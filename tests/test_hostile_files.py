@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from checker.collector import FORMAT
+from tests import without_rights
 from tests.snapshot.making import snapshot
 from tests.test_architecture import ROOT
 
@@ -22,7 +21,7 @@ END = b"</Objs>"
 MEGABYTE = b" " * (1 << 20)
 MEMORY = 500 << 20
 """Bytes of address space: Python, the checks, and what is allowed of one object."""
-SECONDS = 60
+SECONDS = 110
 
 JUDGE = """
 import sys
@@ -43,17 +42,15 @@ print(report.organisation, len(report.findings))
 
 
 def judge(*files: Path) -> tuple[int, str]:
-    """The exit code and what stands on standard error."""
-    begun = time.monotonic()
+    """The exit code and what stands on standard error; it comes in bounded time and memory."""
     done = subprocess.run(
-        [sys.executable, "-c", JUDGE, str(MEMORY), *map(str, files)],
+        [*without_rights.python(), "-c", JUDGE, str(MEMORY), *map(str, files)],
         capture_output=True,
         text=True,
         cwd=ROOT,
-        timeout=SECONDS * 2,
+        timeout=SECONDS,
         check=False,
     )
-    assert time.monotonic() - begun < SECONDS
     return done.returncode, done.stderr
 
 
@@ -265,7 +262,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         assert "is no file" in refused(tmp_path / "pipe.xml")
 
 
-@pytest.mark.skipif(os.name == "nt" or getattr(os, "geteuid", lambda: 1)() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
 def test_what_may_not_be_read(tmp_path: Path) -> None:
     for name in ("a.xml", "a.zip"):
         (tmp_path / name).write_bytes(b"x")
