@@ -188,7 +188,7 @@ ROWS = [
     row("mailbox-upn-other-name", of("Fabrikam", "mailbox-upn-matches-address-modern"), scenario="enabled"),
     row("mailboxes:0"),
     row("mailboxes:5001", not_run=of("Contoso", *EVERY_MAILBOX)),
-    row("mailboxes:5001 mailbox-mapi-http-off", of("Contoso", "mailbox-overrides-off"), mailboxes="all"),
+    row("mailboxes:5001 mailbox-mapi-http-off", of("Contoso", "mailbox-overrides-off"), mailboxes="all", timeout=50),
     row("mailbox-mapi-http-off", not_run=of("Contoso", *EVERY_MAILBOX), mailboxes="none"),
     row("powershell-denies:Get-CASMailbox", unknown=of("Contoso", *OF_CAS_MAILBOX)),
     row("powershell-denies:Get-User", unknown=of("Contoso", "mailbox-upn-matches-address")),

@@ -192,8 +192,8 @@ def test_the_run_ends_at_its_deadline(
     whole = load("healthy")
     host = whole.names[0].host
     with start(whole.with_name(replace(whole.name_of(host), **fault))) as lab:
-        seen = observe(lab, timeout=30, deadline=5)
-    assert seen.seconds < 5 + LATE
+        seen = observe(lab, timeout=30, deadline=8)
+    assert seen.seconds < 8 + LATE
     finding = seen.finding(check, host)
     assert (finding.status, finding.reason) == (Status.UNKNOWN, Reason.DEADLINE)
     assert "--deadline" in finding.summary
