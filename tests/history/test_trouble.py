@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from checker.history.database import HistoryError
-from checker.history.location import SqliteFile, parse_location
+from checker.history.location import HistoryLocationError, SqliteFile, parse_location
 from checker.history.remembering import remember
 from checker.history.store import open_history, run_id
 from checker.results import exit_code
@@ -288,7 +287,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_a_history_that_is_not_there_is_not_made_by_asking(tmp_path: Path) -> None:
     with (
-        pytest.raises(HistoryError, match="There is no history"),
+        pytest.raises(HistoryLocationError, match="There is no history"),
         open_history(SqliteFile(tmp_path / "runs.db"), create=False),
     ):
         pass
