@@ -21,8 +21,9 @@ $(VENV)/.$(EXTRAS): pyproject.toml | $(BIN)/python
 demo: $(VENV)/.run
 	$(BIN)/mapiready demo --output .
 
+# Three at a time also on two cores: much of the time is waiting, for time-outs that are meant.
 test: $(VENV)/.$(EXTRAS)
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: $(VENV)/.$(EXTRAS)
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@ one KDC of a test process: two of them would fight for the same ports."""
 
 import gc
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
@@ -10,6 +11,10 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 from tests.kdc import kdc, kerberos
 
 __all__ = ["kdc", "kerberos"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background deaf to Ctrl-C, and so would be the programs that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", derandomize=True, max_examples=60, deadline=None, database=None)
 settings.register_profile(
