@@ -3,8 +3,8 @@
     MapireadyError
       ├─ UserError                  the user can mend it: exit code 2
       │    ├─ SettingsError         an option or a key of the file            (checker.settings)
-      │    ├─ AlreadyRunningError   another run of the same file             (checker.locking)
-      │    ├─ ScheduleError         what a scheduler cannot be told          (checker.schedule)
+      │    ├─ AlreadyRunningError   another run of the same file              (checker.locking)
+      │    ├─ ScheduleError         what a scheduler cannot be told           (checker.schedule)
       │    ├─ SelectionError        --only, --skip, an id                     (checker.runner)
       │    ├─ TrustError            --ca-file                                 (checker.network.trust)
       │    ├─ LabError              a scenario or fault of the lab            (checker.demo)
@@ -13,9 +13,10 @@
       │    ├─ RunNotFoundError      a run, check or subject of the history    (checker.history.store)
       │    ├─ AgeError              --older-than                              (checker.history.showing)
       │    ├─ ExportsError          exports that cannot be judged             (checker.exports)
+      │    │    └─ NothingKnownError  nothing in them is known                (checker.exports)
       │    ├─ JudgingError          files that cannot be judged, or together  (checker.judging)
       │    ├─ ArchiveError          a zip that is damaged or hostile          (checker.snapshot.archive)
-      │    ├─ CollectedError        what is not the collector's              (checker.collected)
+      │    ├─ CollectedError        what is not the collector's               (checker.collected)
       │    ├─ SnapshotError         a snapshot that cannot be read            (checker.snapshot.replay)
       │    ├─ PlanError             a plan, its folder, its checklist.toml    (checker.plan.state)
       │    ├─ ViewsError            reports that are no views of one thing    (checker.views)
